@@ -1,0 +1,144 @@
+"""The nouns: frozen, without I/O."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hospital:
+    """A place that must publish prices. `hospital_id` is the CCN, or a stable derived id where there is none."""
+
+    hospital_id: str
+    name: str
+    state: str
+    ccn: str | None = None
+    address: str | None = None
+    city: str | None = None
+    zip: str | None = None
+    county: str | None = None
+    phone: str | None = None
+    type: str | None = None
+    ownership: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    npis: str | None = None
+    system: str | None = None
+    website: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a source says: this hospital's price file is at this address."""
+
+    hospital: Hospital
+    url: str
+    source: str
+    page_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A record of a source that cannot be used, and why."""
+
+    record: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The bytes one address gave: on disk at `path`, named by their sha256."""
+
+    path: str
+    file_id: str
+    size_bytes: int
+    http_status: int
+    final_url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    content_type: str | None = None
+    disposition_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One place where a finding was seen. `value` is at most 200 characters."""
+
+    position: str
+    field: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something wrong or odd in a file: stable code, severity (error, warning, info), total count, first examples."""
+
+    code: str
+    severity: str
+    count: int
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a price file says of itself (CMS data dictionary: the general data elements)."""
+
+    hospital_name: str | None = None
+    last_updated_on: str | None = None  # ISO 8601 date
+    version: str | None = None
+    location_names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    license_number: str | None = None
+    license_state: str | None = None
+    type2_npis: tuple[str, ...] = ()
+    attestation_confirmed: bool | None = None
+    attester_name: str | None = None
+    financial_aid_policy: str | None = None
+    contract_provisions: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberReport:
+    """How one member of a file was read. A file that is no container has one member, named None."""
+
+    member: str | None
+    format: str | None
+    layout: str | None
+    template_version: str | None
+    encoding: str | None
+    delimiter: str | None
+    header_row: int | None
+    outcome: str
+    reason: str
+    message: str = ""
+    rows_in: int = 0
+    items_out: int = 0
+    charges: int = 0
+    rates: int = 0
+    rows_rejected: int = 0
+    header: Header = field(default_factory=Header)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """How one file was read: `report.json` of `glimmr parse`."""
+
+    file_id: str
+    bytes: int
+    container: str | None
+    outcome: str
+    reason: str
+    message: str = ""
+    rows_in: int
+    items_out: int
+    charges: int
+    rates: int
+    rows_rejected: int
+    seconds: float
+    peak_rss_bytes: int
+    parser_version: str
+    members: tuple[MemberReport, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain JSON types."""
+        return asdict(self)

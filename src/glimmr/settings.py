@@ -1,0 +1,123 @@
+"""Every knob: from the environment (`GLIMMR_…`), else from `glimmr.toml` in the working folder, else its default."""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from glimmr.errors import UsageError
+
+_PREFIX = "GLIMMR_"
+_TOML = "glimmr.toml"
+_TESTS_ONLY = {"GLIMMR_CORPUS"}  # read by the tests, not by the program
+
+
+class Settings(BaseSettings):
+    """Every knob of Glimmr with its default. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, toml_file=_TOML, extra="forbid", frozen=True)
+
+    data: Path = Field(
+        Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
+    )
+    database_url: str = Field("", description="Database; default is `glimmr.sqlite` in the data folder.")
+    redis_url: str = Field("", description="Redis that carries jobs between machines; empty: this process carries them.")
+    store_url: str = Field("", description="Object store of bytes and price table; default is the data folder.")
+    allow_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks (comma-separated) asked although they are not public, on any port."
+    )
+    connect_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="`host=ip:port` (comma-separated; host may be `*.name`): where to connect to instead."
+    )
+    ca_bundle: str = Field("", description="File of trusted certificates; default is the system's.")
+    contact: str = Field("", description="E-mail or address told to servers in the User-Agent.")
+    pra_url: str = Field(
+        "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
+    )
+    pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window of 180 seconds.")
+    pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
+    downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
+    parses: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Files parsed at a time; default is the cores."
+    )
+    connections_per_host: int = Field(2, ge=1, description="Connections to one host at a time.")
+    connect_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a connection.")
+    header_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for the answer's header.")
+    min_rate_bytes: int = Field(1024, ge=1, description="Fewest bytes per second, over the stall time.")
+    stall_seconds: float = Field(60.0, gt=0, description="How long a transfer may be slower than the minimum rate.")
+    download_deadline_seconds: float = Field(1800.0, gt=0, description="Least time allowed for a whole download.")
+    download_deadline_rate_bytes: int = Field(
+        50_000, ge=1, description="Bytes per second that stretch the download deadline of large files."
+    )
+    max_file_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that is brought home.")
+    max_unpacked_bytes: int = Field(20 * 2**30, ge=1, description="Largest size a container may unpack to.")
+    max_members: int = Field(1000, ge=1, description="Most members of an archive.")
+    max_rejected_percent: float = Field(
+        50.0, ge=0, le=100, description="A file with a larger share of rejected items is `unparseable`."
+    )
+    child_memory_bytes: int = Field(1 * 2**30, ge=64 * 2**20, description="Most memory (RSS) of a parsing process.")
+    parse_deadline_seconds: float = Field(3600.0, gt=0, description="Least time allowed for parsing one file.")
+    parse_deadline_seconds_per_gb: float = Field(600.0, ge=0, description="Parsing time allowed per GB of file.")
+    scan_deadline_seconds: float = Field(1800.0, gt=0, description="Longest run of one scan job.")
+    lease_seconds: float = Field(45.0, ge=1, description="How long a job stays with a worker that says nothing.")
+    max_stalls: int = Field(3, ge=0, description="A job whose worker died more often than this is `poison`.")
+    max_attempts: int = Field(13, ge=1, description="Most attempts of a job that fails for a passing reason.")
+    retry_scale: float = Field(1.0, gt=0, description="Factor on every retry delay of ours (not on a server's).")
+    patience_seconds: float = Field(
+        180.0, ge=0, description="`glimmr run` waits for retries due within this time, and leaves later ones in the ledger."
+    )
+    min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
+    shrink_percent: float = Field(
+        90.0, ge=0, le=100, description="A newer file with that many percent fewer prices is not trusted at once."
+    )
+    log_level: str = Field("warning", description="debug, info, warning or error.")
+
+    @field_validator("allow_addresses", "connect_to", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before environment before `glimmr.toml`."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**given: Any) -> Settings:
+    """The settings in force. Raises UsageError naming the setting, what is wrong with it, and the near miss."""
+    _refuse_unknown()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise UsageError(f"setting {_PREFIX}{name.upper()}: {first['msg']} (got {first.get('input')!r})") from None
+
+
+def _refuse_unknown() -> None:
+    known = {_PREFIX + name.upper() for name in Settings.model_fields} | _TESTS_ONLY
+    given = [(name, "environment") for name in os.environ if name.startswith(_PREFIX)]
+    toml = Path(_TOML)
+    if toml.is_file():
+        try:
+            keys = tomllib.loads(toml.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{_TOML} is not valid TOML: {error}") from None
+        given += [(_PREFIX + name.upper(), _TOML) for name in keys]
+    for name, where in given:
+        if name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `docs/reference/settings.md` lists them all"
+            raise UsageError(f"unknown setting {name} in {where}{hint}")
