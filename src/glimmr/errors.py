@@ -204,7 +204,7 @@ class ContentError(GlimmrError):
 
 
 class NotAPriceFile(ContentError):
-    """The bytes are a web page, a document, an image, nothing at all …"""
+    """The bytes are a web page, a document, an image, or there are none."""
 
 
 class NoPriceTable(ContentError):
@@ -244,7 +244,7 @@ class ForbiddenDtd(ContentError):
 
 
 class LocalFault(GlimmrError):
-    """This machine or one of its services; not the file's fault, and no attempt is charged."""
+    """A fault of this machine or one of its services; not the file's fault, and no attempt is charged."""
 
 
 class DiskFull(LocalFault):
@@ -260,7 +260,7 @@ class DatabaseFault(LocalFault):
 
 
 class ShuttingDown(LocalFault):
-    """This process is stopping; the job is handed back."""
+    """The process is stopping; the job is handed back."""
 
 
 class ChildError(GlimmrError):
@@ -284,7 +284,7 @@ class NotReconciled(GlimmrError):
 
 
 class LeaseLost(GlimmrError):
-    """This job belongs to another run now; nothing may be written."""
+    """The job belongs to another run now; nothing may be written."""
 
 
 class JobCancelled(GlimmrError):

@@ -142,3 +142,23 @@ class FileReport:
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON types."""
         return asdict(self)
+
+    @staticmethod
+    def from_dict(facts: dict[str, Any]) -> "FileReport":
+        """The report again, from what `as_dict` gave (through JSON, where tuples are lists)."""
+        whole: dict[str, Any] = {**facts, "members": tuple(_member(member) for member in facts["members"])}
+        return FileReport(**whole)
+
+
+def _member(facts: dict[str, Any]) -> MemberReport:
+    header: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts["header"].items()
+    }
+    found = tuple(_finding(finding) for finding in facts["findings"])
+    whole: dict[str, Any] = {**facts, "header": Header(**header), "findings": found}
+    return MemberReport(**whole)
+
+
+def _finding(facts: dict[str, Any]) -> Finding:
+    whole: dict[str, Any] = {**facts, "examples": tuple(Example(**example) for example in facts["examples"])}
+    return Finding(**whole)

@@ -65,7 +65,9 @@ RATES: tuple[Column, ...] = (
     Column("negotiated_dollar", MONEY, True, "the negotiated rate, US dollars"),
     Column("negotiated_percentage", MONEY, True, "the negotiated rate as percent of something: 70.5 is 70.5 %"),
     Column("negotiated_algorithm", pa.string(), True, "the negotiated rate as a formula or sentence"),
-    Column("methodology", pa.string(), True, "case rate, fee schedule, percent of total billed charges, per diem, other"),
+    Column(
+        "methodology", pa.string(), True, "case rate, fee schedule, percent of total billed charges, per diem, other"
+    ),
     Column("estimated_amount", MONEY, True, "average dollar amount paid (templates 2.x), US dollars"),
     Column("median_amount", MONEY, True, "median amount allowed (template 3.0), US dollars"),
     Column("p10_amount", MONEY, True, "10th percentile of the amounts allowed, US dollars"),

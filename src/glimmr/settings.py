@@ -4,10 +4,16 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from glimmr.errors import UsageError
 
@@ -25,7 +31,9 @@ class Settings(BaseSettings):
         Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
     )
     database_url: str = Field("", description="Database; default is `glimmr.sqlite` in the data folder.")
-    redis_url: str = Field("", description="Redis that carries jobs between machines; empty: this process carries them.")
+    redis_url: str = Field(
+        "", description="Redis that carries jobs between machines; empty: this process carries them."
+    )
     store_url: str = Field("", description="Object store of bytes and price table; default is the data folder.")
     allow_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks (comma-separated) asked although they are not public, on any port."
@@ -65,16 +73,20 @@ class Settings(BaseSettings):
     scan_deadline_seconds: float = Field(1800.0, gt=0, description="Longest run of one scan job.")
     lease_seconds: float = Field(45.0, ge=1, description="How long a job stays with a worker that says nothing.")
     max_stalls: int = Field(3, ge=0, description="A job whose worker died more often than this is `poison`.")
-    max_attempts: int = Field(13, ge=1, description="Most attempts of a job that fails for a passing reason.")
+    max_attempts: int = Field(14, ge=1, description="Most attempts of a job that fails for a passing reason.")
     retry_scale: float = Field(1.0, gt=0, description="Factor on every retry delay of ours (not on a server's).")
     patience_seconds: float = Field(
-        180.0, ge=0, description="`glimmr run` waits for retries due within this time, and leaves later ones in the ledger."
+        180.0,
+        ge=0,
+        description="`glimmr run` waits for retries due within this time, and leaves later ones in the ledger.",
     )
     min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
     shrink_percent: float = Field(
         90.0, ge=0, le=100, description="A newer file with that many percent fewer prices is not trusted at once."
     )
-    log_level: str = Field("warning", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", description="What is logged to standard error, at least: debug, info, warning or error."
+    )
 
     @field_validator("allow_addresses", "connect_to", mode="before")
     @classmethod

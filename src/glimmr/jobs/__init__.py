@@ -1,0 +1,1 @@
+"""The engine room: jobs that cannot be lost. It knows nothing of hospitals."""

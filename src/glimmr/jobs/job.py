@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from glimmr.outcomes import Outcome
@@ -42,15 +43,91 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a run ended well: its outcome, what to change in the catalog, and the jobs that follow, in one transaction."""
+    """How a run ended well: its outcome, what to change in the catalog, the jobs that follow: one transaction.
+
+    `apply` may itself return jobs that follow, when only the catalog can tell which. It runs again when the
+    transaction is repeated, so it must have no effect but on the connection.
+    """
 
     outcome: Outcome
     reason: str = ""
     message: str = ""
-    apply: Callable[[Connection], None] | None = None
+    apply: Callable[[Connection], Sequence[NewJob] | None] | None = None
     next: Sequence[NewJob] = ()
     bytes: int = 0
     rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What is written down when a run ends: where its job stands now, and the run's history row.
+
+    `state` ready means it will run again, after `delay_seconds`; `charged` counts the run as a failed attempt,
+    `stalled` as a worker's death. `ended_as` is the outcome, or `retry`, `rescued`, `handed_back`.
+    """
+
+    state: str
+    ended_as: str
+    outcome: Outcome | None = None
+    reason: str = ""
+    message: str = ""
+    traceback: str = ""
+    bytes: int = 0
+    rows: int = 0
+    delay_seconds: float = 0.0
+    charged: bool = False
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One ended run, from the history. `number` is its epoch."""
+
+    number: int
+    worker: str
+    started_at: datetime | None
+    ended_at: datetime
+    ended_as: str
+    reason: str
+    message: str
+    traceback: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The numbers a worker works by (the settings of the same names say what they mean)."""
+
+    lease_seconds: float = 45.0
+    max_stalls: int = 3
+    max_attempts: int = 13
+    connections_per_host: int = 2
+    patience_seconds: float = 180.0
+    stop_seconds: float = 5.0  # how long a run may take to notice that the worker stops
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often leases are extended."""
+        return self.lease_seconds / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A job that may run now: what the dispatcher hands to an engine."""
+
+    id: int
+    step: str
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run the ledger says a worker holds."""
+
+    id: int
+    epoch: int
+    cancel_requested: bool
 
 
 class Tell(Protocol):

@@ -1,0 +1,53 @@
+"""Room 3: bytes in, charges and rates out. Never fails for a bad row, and every file ends in an outcome."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from glimmr.model import FileReport
+from glimmr.parse.limits import Limits
+
+PARSER_VERSION = "1"
+
+__all__ = ["PARSER_VERSION", "Limits", "parse", "parse_in_child"]
+
+
+_DEFAULTS = Limits()
+
+
+def _silent(**progress: Any) -> None:
+    del progress
+
+
+def parse(
+    path: Path,
+    to: Path,
+    *,
+    file_id: str | None = None,
+    limits: Limits = _DEFAULTS,
+    tell: Callable[..., None] = _silent,
+) -> FileReport:
+    """Read the price file at `path`; write `charges.parquet`, `rates.parquet` (and `rejects.parquet`) into `to`.
+
+    The tables are `glimmr.price_table`'s; the files are there only when they have rows. `file_id` is the sha256 (hex)
+    of the bytes, computed when None. `tell(bytes=…, total=…, rows=…)` is called about once a second, never going
+    back; what it raises ends the work. Bad content is never raised: it is the report's outcome and reason.
+    Raises NotReconciled for a bug of ours, StorageFault or DiskFull when `path` or `to` fail.
+    """
+    from glimmr.parse.reading import read_file  # noqa: PLC0415 - Arrow and numpy are heavy; `--help` does not need them
+
+    return read_file(path, to, file_id=file_id, limits=limits, tell=tell, version=PARSER_VERSION)
+
+
+def parse_in_child(
+    tell: Callable[..., None], *, path: str, to: str, file_id: str | None, limits: dict[str, Any]
+) -> dict[str, Any]:
+    """`parse` for a child process: plain JSON types in and out (`limits` are fields of Limits; absent ones default)."""
+    # Parsing makes millions of objects and no cycles: the collector would only look at them again and again.
+    gc.disable()
+    try:
+        report = parse(Path(path), Path(to), file_id=file_id, limits=Limits(**limits), tell=tell)
+    finally:
+        gc.enable()
+    return report.as_dict()

@@ -1,0 +1,1 @@
+"""Shelves: database and catalog, blobs, the lake. They hold addresses and open per use."""

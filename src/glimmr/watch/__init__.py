@@ -1,0 +1,1 @@
+"""Look at every part, change none."""

@@ -1,0 +1,5 @@
+"""`python -m glimmr` is `glimmr`."""
+
+from glimmr.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""`glimmr status` and `glimmr jobs`: what is known, what runs, what went wrong. They only look."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glimmr.cli import show
+
+Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder (GLIMMR_DATA).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def status(data: Data = None, as_json: AsJson = False) -> None:
+    """Say what is known, how the files ended, and what is going on."""
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    facts = app.status(load(data=data))
+    if as_json:
+        show.as_json(facts)
+        return
+    known = facts["counts"]
+    typer.echo(
+        f"{known['hospitals']:,} hospitals, {known['price_files']:,} price files, {known['snapshots']:,} snapshots"
+        f" ({show.size(known['bytes'])}); in the price table: {known['published']:,} files,"
+        f" {known['charges']:,} charges, {known['rates']:,} rates"
+    )
+    working = f"process {facts['working_pid']} is at work" if facts["working_pid"] else "nobody is at work"
+    rate = facts["success_rate"]
+    typer.echo(f"{working}; {'no job has ended yet' if rate is None else f'{rate:.2%} of ended jobs succeeded'}")
+    show.as_table(
+        ("state", "outcome", "reason", "whose fault", "files"),
+        [(o["state"], o["outcome"], o["reason"], o["fault"], f"{o['files']:,}") for o in facts["outcomes"]],
+        right=("files",),
+    )
+    show.as_table(
+        ("step", "state", "outcome", "jobs"),
+        [(j["step"], j["state"], j["outcome"], f"{j['jobs']:,}") for j in facts["jobs"]],
+        right=("jobs",),
+    )
+
+
+def jobs(
+    step: Annotated[str | None, typer.Option(help="Only jobs of this step.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only ready, running, done, dead or cancelled ones.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only jobs that ended so.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most that many, newest first.")] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs: what they do, how far they are, how they ended."""
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    listed = app.jobs(load(data=data), step=step, state=state, outcome=outcome, limit=limit)
+    if as_json:
+        show.as_json(listed)
+        return
+    show.as_table(
+        ("id", "step", "state", "attempt", "outcome", "reason", "what", "message"),
+        [
+            (j["id"], j["step"], j["state"], j["attempt"], j["outcome"], j["reason"], _what(j["args"]), j["message"])
+            for j in listed
+        ],
+        right=("id", "attempt"),
+    )
+
+
+def _what(args: dict[str, Any]) -> str:
+    return " ".join(str(value)[:16] for value in args.values() if not isinstance(value, bool))

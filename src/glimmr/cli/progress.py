@@ -1,0 +1,130 @@
+"""Live progress of long work: a drawing on a terminal, plain lines elsewhere."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+from rich.text import Text
+
+from glimmr.cli.show import clean, size
+from glimmr.watch.board import Board, UnderWay
+
+_DRAW_SECONDS, _LINE_SECONDS = 0.25, 5.0
+Counts = dict[str, dict[str, int]]  # step → state → jobs
+
+
+@contextmanager
+def line(board: Board, counts: Callable[[], Counts], *, shown: bool) -> Generator[None]:
+    """Show how the line gets on while the block runs. `counts` asks the ledger."""
+    if not shown:
+        yield
+        return
+    console = Console(stderr=True)
+    draw = _drawn if console.is_terminal else _printed
+    with draw(console, board, counts):
+        yield
+
+
+@contextmanager
+def _drawn(console: Console, board: Board, counts: Callable[[], Counts]) -> Generator[None]:
+    with (
+        Live(_table(board, counts()), console=console, transient=True, auto_refresh=False) as live,
+        _every(_DRAW_SECONDS, lambda: live.update(_table(board, counts()), refresh=True)),
+    ):
+        yield
+
+
+@contextmanager
+def _printed(console: Console, board: Board, counts: Callable[[], Counts]) -> Generator[None]:
+    started = time.monotonic()
+
+    def one_line() -> None:
+        told = counts()
+        rooms = ", ".join(f"{step} {_share(told[step])}" for step in told)
+        done = board.rooms()
+        came = done["download"].bytes if "download" in done else 0
+        rows = done["publish"].rows if "publish" in done else 0
+        typer.echo(f"{time.monotonic() - started:5.0f} s  {rooms}  {size(came)}, {rows:,} rows{_now(board)}", err=True)
+
+    with _every(_LINE_SECONDS, one_line):
+        yield
+    del console
+
+
+@contextmanager
+def _every(seconds: float, work: Callable[[], None]) -> Generator[None]:
+    """Call `work` in a thread of its own, now and then, until the block ends."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=repeat, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _share(states: dict[str, int]) -> str:
+    ended = sum(count for state, count in states.items() if state not in ("ready", "running"))
+    return f"{ended}/{sum(states.values())}"
+
+
+def _now(board: Board) -> str:
+    under_way = [job for job in board.under_way() if job.step != "scan"]
+    return f"  {_what(under_way[0])}" if under_way else ""
+
+
+def _what(job: UnderWay) -> str:
+    done, total = job.progress.get("bytes"), job.progress.get("total")
+    share = f" {done / total:.0%}" if done and total else (f" {size(done)}" if done else "")
+    return f"{job.step} {clean(job.host)}{share}".replace("  ", " ")
+
+
+def _table(board: Board, counts: Counts) -> Table:
+    rooms, under_way = board.rooms(), board.under_way()
+    table = Table.grid(padding=(0, 2))
+    for step, states in counts.items():
+        room = rooms.get(step)
+        came = size(room.bytes) if room and step == "download" else ""
+        rate = f"{size(board.bytes_per_second())}/s" if step == "download" else ""
+        rows = f"{room.rows:,} rows" if room and step in ("parse", "publish") else ""
+        busy = ", ".join(_what(job).removeprefix(step).strip() for job in under_way if job.step == step)
+        waiting = f"{room.retried} retried" if room and room.retried else ""
+        table.add_row(
+            Text(step, style="bold"),
+            Text(_share(states), justify="right"),
+            Text(came or rows, justify="right"),
+            rate,
+            waiting,
+            Text(busy, style="cyan", overflow="ellipsis", no_wrap=True),
+        )
+    return table
+
+
+@contextmanager
+def one_file(name: str, *, shown: bool) -> Generator[Callable[..., None]]:
+    """A progress bar over the bytes of one file; gives the callable that moves it."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task(clean(name)[-60:], total=None)
+
+        def tell(**progress: Any) -> None:
+            if "bytes" in progress:
+                bar.update(task, completed=progress["bytes"], total=progress.get("total"))
+
+        yield tell

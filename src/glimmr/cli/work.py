@@ -1,0 +1,49 @@
+"""`glimmr run`: the whole line, until idle."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glimmr.errors import UsageError
+
+
+def run(
+    state: Annotated[
+        list[str] | None, typer.Option(help="A state or territory (code or name) to ask PRA about; may be repeated.")
+    ] = None,
+    all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
+    from_list: Annotated[
+        Path | None, typer.Option("--from", metavar="LIST", help="A CSV with the columns name, state, ccn, url.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder (GLIMMR_DATA).")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take up at most that many addresses.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask known addresses again, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be brought home, and stop.")] = False,
+    downloads: Annotated[int | None, typer.Option(min=1, help="Downloads at a time (GLIMMR_DOWNLOADS).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Scan, download, parse and publish until idle; what is here already is not brought home again.
+
+    Exit 0: every file reached an outcome (publisher faults included). 1: a fault of ours remains. 2: wrong usage.
+    130: interrupted; the next run goes on where this one was.
+    """
+    from glimmr.cli import walk
+    from glimmr.cli.options import load
+    from glimmr.scan.places import PLACES, place_code
+    from glimmr.scan.sources.listing import check_list
+
+    places = list(PLACES) if all_states else [place_code(text) for text in state or []]
+    asked = [("pra", place) for place in dict.fromkeys(places)]
+    if from_list:
+        check_list(from_list)
+        asked.append(("listing", str(from_list.resolve())))
+    if not asked:
+        raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
+    settings = load(data=data, downloads=downloads)
+    if dry_run:
+        walk.dry_run(settings, asked, limit, as_json=as_json)
+        return
+    summary = walk.run_line(settings, asked, limit=limit, refresh=refresh, as_json=as_json)
+    sys.exit(walk.exit_code(summary))

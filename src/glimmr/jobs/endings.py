@@ -1,0 +1,99 @@
+"""How runs end in the database: fence, job, history row and what the step has to say, in one transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from glimmr import events
+from glimmr.jobs import ledger
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Terms
+from glimmr.jobs.verdict import Decide, ending_of
+from glimmr.outcomes import Outcome
+from glimmr.stores.database import Connection
+
+
+def good_end(result: Result) -> Ending:
+    """How a run ends that gave a result."""
+    return Ending(
+        state="cancelled" if result.outcome is Outcome.CANCELLED else "done",
+        ended_as=str(result.outcome),
+        outcome=result.outcome,
+        reason=result.reason,
+        message=result.message,
+        bytes=result.bytes,
+        rows=result.rows,
+    )
+
+
+def finish(connection: Connection, job: Job, result: Result) -> dict[int, NewJob]:
+    """A run that gave a result: fence, domain change, following jobs. Returns those that were written, by id."""
+    if not ledger.end(connection, job, good_end(result)):
+        return {}
+    following = [*result.next]
+    if result.apply is not None:
+        following += result.apply(connection) or ()
+    ids = ledger.enqueue(connection, following)
+    return {ids[new.key]: new for new in following if new.key in ids}
+
+
+def fail(connection: Connection, job: Job, error: BaseException, *, step: Step, decide: Decide, terms: Terms) -> Ending:
+    """A run that raised `error`: handed back, to be retried, cancelled or given up; the step writes down which."""
+    past = ledger.history(connection, job.id, before_epoch=job.epoch)
+    ending = ending_of(error, job, past, decide, terms)
+    end_with_step(connection, job, ending, step)
+    return ending
+
+
+def end_with_step(connection: Connection, job: Job, ending: Ending, step: Step) -> None:
+    """Any end that is not good, and what the step has to write about it."""
+    if not ledger.end(connection, job, ending):
+        return
+    if ending.state != "ready":
+        assert ending.outcome is not None, "a job that will not run again has an outcome"
+        step.gave_up(connection, job, ending.outcome, ending.reason, ending.message)
+    elif ending.charged:
+        assert ending.outcome is not None, "a failure has the outcome it would end with"
+        step.waits(connection, job, ending.outcome, ending.reason, ending.delay_seconds)
+
+
+def broken(error: BaseException | str, bug: Exception) -> Ending:
+    """The end of a job whose step cannot even write down that it failed: a bug, said aloud."""
+    return Ending(
+        state="dead",
+        ended_as=str(Outcome.INTERNAL_ERROR),
+        outcome=Outcome.INTERNAL_ERROR,
+        reason="unclassified",
+        message=f"its end ({error}) could not be written down: {bug!r}",
+    )
+
+
+def tell_end(job: Job, ending: Ending) -> None:
+    """Tell the listeners how a run ended; only ever after the commit."""
+    if ending.state == "ready":
+        event = events.JOB_RETRIED if ending.charged else events.JOB_HANDED_BACK
+        event = events.JOB_RESCUED if ending.stalled else event
+    else:
+        event = events.JOB_GAVE_UP if ending.state == "dead" else events.JOB_FINISHED
+    told: Mapping[str, Any] = {
+        "state": ending.state,
+        "ended_as": ending.ended_as,
+        "outcome": ending.outcome,
+        "reason": ending.reason,
+        "message": ending.message,
+        "bytes": ending.bytes,
+        "rows": ending.rows,
+        "delay_seconds": ending.delay_seconds,
+    }
+    events.tell(event, **facts(job), **told)
+
+
+def facts(job: Job) -> dict[str, Any]:
+    """What every event about a run says of it."""
+    return {
+        "job": job.id,
+        "step": job.step,
+        "args": job.args,
+        "host": job.host,
+        "attempt": job.attempt,
+        "epoch": job.epoch,
+        "worker": job.owner,
+    }

@@ -1,0 +1,200 @@
+"""One request and its answer: what libcurl's callbacks see, and the clocks that end a hopeless transfer."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pycurl
+
+from glimmr import errors
+from glimmr.errors import FetchError
+from glimmr.net.options import Limits
+from glimmr.net.translate import Answered
+from glimmr.net.urls import redact
+
+Progress = Callable[..., Any]
+
+_HEAD_BYTES = 16 * 1024
+_ERROR_BODY_BYTES = 64 * 1024
+_TELL_SECONDS = 0.5
+_MOST_DEADLINE_SECONDS = 12 * 3600.0
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class Sink(Protocol):
+    """Where the bytes of an answer go. It sees only the answer that was asked for: no redirect, no error page."""
+
+    def begin(self, size_bytes: int | None) -> None:
+        """Called once before the first byte, with the announced size."""
+        ...
+
+    def write(self, data: bytes) -> object:
+        """Take the next bytes."""
+        ...
+
+
+class Transfer:
+    """One hop. `run` it on a line; afterwards `status`, `headers` and `head` tell what was answered."""
+
+    def __init__(self, url: str, *, sink: Sink, limits: Limits, tell: Progress, asks_whether_changed: bool) -> None:
+        self.url = url
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.head = b""
+        self.cookies: list[str] = []  # all there are after this answer
+        self.size_bytes: int | None = None  # as announced
+        self.received_bytes = 0
+        self.connected = False
+        self.answered = False
+        self.enough = False  # the rest of this body is not wanted
+        self.raised: BaseException | None = None
+        self._sink, self._limits, self._tell = sink, limits, tell
+        self._asks_whether_changed = asks_whether_changed
+        self._begun = False
+        now = time.monotonic()
+        self._started = self._connected_at = self._last_byte_at = self._window_at = now
+        self._told_at = now - _TELL_SECONDS
+        self._window_bytes = 0
+
+    # ── libcurl's callbacks: an exception must not cross C, so it is kept and raised by the line ──────────────────
+
+    def on_connected(self, *_: object) -> int:
+        """A connection is there and the request is about to go out."""
+        self.connected = True
+        self._connected_at = time.monotonic()
+        return pycurl.PREREQFUNC_OK
+
+    def on_header(self, line: bytes) -> None:
+        """One line of a header; several headers come when there is a 100 Continue, and trailers after the body."""
+        begins = line.startswith(b"HTTP/") and not self.received_bytes
+        if self.answered and not begins:
+            return  # a trailer
+        text = _text(line).strip()
+        if begins:
+            self.answered = False  # what came before was a proxy's answer
+            self.headers.clear()
+            status = text.split(" ", 2)[1:2]
+            self.status = int(status[0]) if status and status[0].isdigit() else 0
+        elif text:
+            name, _, value = text.partition(":")
+            self.headers.setdefault(name.strip().lower(), value.strip())
+        elif self.status >= 200:
+            self.answered = True
+            self.size_bytes = _length(self.headers)
+            self._last_byte_at = self._window_at = time.monotonic()
+
+    def on_body(self, data: bytes) -> int:
+        """The next bytes of the body. Fewer than len(data) taken ends the transfer."""
+        try:
+            self._take(data)
+        except BaseException as error:  # noqa: BLE001 - it is raised again as soon as C is left
+            self.raised = error
+        return 0 if self.raised is not None or self.enough else len(data)
+
+    def _take(self, data: bytes) -> None:
+        self._last_byte_at = time.monotonic()
+        self.received_bytes += len(data)
+        if len(self.head) < _HEAD_BYTES:
+            self.head += data[: _HEAD_BYTES - len(self.head)]
+        if not self.is_wanted:
+            self.enough = self.received_bytes > _ERROR_BODY_BYTES
+            return
+        if max(self.size_bytes or 0, self.received_bytes) > self._limits.max_bytes:
+            raise self._error(
+                errors.FileTooLarge, f"is larger than the {self._limits.max_bytes} bytes that are allowed"
+            )
+        self.begin()
+        self._sink.write(data)
+
+    def begin(self) -> None:
+        """Tell the sink, once, that the answer it is waiting for begins."""
+        if not self._begun:
+            self._begun = True
+            self._sink.begin(self.size_bytes)
+
+    # ── what the line asks between two looks at the socket ───────────────────────────────────────────────────────
+
+    def check(self) -> None:
+        """Tell how far it is, and end it when a clock ran out. Raises what `tell` raises, or a FetchError."""
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_SECONDS:
+            self._told_at = now
+            self._tell(
+                bytes=self.received_bytes if self.is_wanted else 0, total=self.size_bytes if self.is_wanted else None
+            )
+        if not self.connected:
+            return  # libcurl's own connect timeout covers name lookup, connection and TLS
+        if not self.answered:
+            if now - self._connected_at > self._limits.header_seconds:
+                raise self._error(errors.HeaderTimeout, f"no whole header in {self._limits.header_seconds:g} s")
+            return
+        self._check_rate(now)
+        self._check_deadline(now)
+
+    def _check_rate(self, now: float) -> None:
+        limits = self._limits
+        if now - self._last_byte_at > limits.stall_seconds:
+            raise self._error(errors.Stalled, f"nothing came for {limits.stall_seconds:g} s {self._how_far}")
+        if now - self._window_at > limits.stall_seconds:
+            rate = (self.received_bytes - self._window_bytes) / (now - self._window_at)
+            if rate < limits.min_rate_bytes:
+                raise self._error(errors.TooSlow, f"{rate:.0f} bytes/s for {limits.stall_seconds:g} s {self._how_far}")
+            self._window_at, self._window_bytes = now, self.received_bytes
+
+    def _check_deadline(self, now: float) -> None:
+        allowed = max(self._limits.deadline_seconds, (self.size_bytes or 0) / self._limits.deadline_rate_bytes)
+        allowed = min(allowed, _MOST_DEADLINE_SECONDS)
+        if now - self._started > allowed:
+            raise self._error(errors.DeadlineExceeded, f"not whole after {allowed:g} s {self._how_far}")
+
+    # ── what came ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether this answer carries what was asked for."""
+        return self.answered and self.status == 200
+
+    def check_whole(self) -> None:
+        """Raises BodyCut when fewer bytes came than were announced. libcurl compares too; this does not rely on it."""
+        if self.size_bytes is not None and self.received_bytes < self.size_bytes:
+            raise self._error(errors.BodyCut, f"the body ends early {self._how_far}")
+
+    @property
+    def redirects_to(self) -> str | None:
+        """The address the server sends us to, as it wrote it."""
+        return self.headers.get("location") if self.status in _REDIRECTS else None
+
+    @property
+    def what(self) -> Answered:
+        """The answer, as `translate` judges it."""
+        return Answered(
+            status=self.status,
+            url=self.url,
+            headers=self.headers,
+            head=self.head,
+            asked_whether_changed=self._asks_whether_changed,
+        )
+
+    @property
+    def _how_far(self) -> str:
+        return f"(after {self.received_bytes} of {self.size_bytes if self.size_bytes is not None else 'unknown'} bytes)"
+
+    def _error(self, kind: type[FetchError], what: str) -> FetchError:
+        shown = redact(self.url)
+        return kind(f"{shown}: {what}", url=shown)
+
+
+def _length(headers: dict[str, str]) -> int | None:
+    """The announced size; a chunked body has none, whatever a Content-Length says (RFC 9112 §6.3)."""
+    text = headers.get("content-length", "")
+    if "transfer-encoding" in headers or not text.isdecimal() or len(text) > 19:
+        return None
+    return int(text)
+
+
+def _text(line: bytes) -> str:
+    """A header line as text: UTF-8 where it is that (file names, addresses), else ISO-8859-1 (RFC 9110 §5.5)."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("iso-8859-1")

@@ -1,0 +1,145 @@
+"""What an address means: what publishers write made into a URL a server understands, and one that may be shown."""
+
+import ipaddress
+import re
+import socket
+from urllib.parse import SplitResult, quote, unquote_plus, urljoin, urlsplit, urlunsplit
+
+from glimmr.errors import BadUrl, ForbiddenScheme
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HOST_PORT = re.compile(r"[^/?#:@\s]+:\d{1,5}(?=[/?#]|$)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+# What RFC 3986 lets stand in a path or query, and `%`: an address is mostly encoded already, and is not encoded twice.
+_KEPT = "!$%&'()*+,/:;=@-._~"
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SECRET = re.compile(
+    r"(^|[-_.])(sig|signature|token|key|password|passwd|pwd|secret|auth|authorization|credentials?|session|jwt|hmac)$"
+    r"|(accesskey|accesskeyid|accessid|apikey|accesstoken|authtoken|sessionid)$"
+    r"|^(se|sv|skoid|sktid)$"  # Azure's shared access signature
+    r"|^x-(amz|goog|oss|cos)-",
+    re.IGNORECASE,
+)
+_PIECES = re.compile(r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?(//)?([^/?]*)([^?]*)(\??)(.*)")
+# They name something inside a page or a program: there is no server to ask.
+_NOT_WEB = frozenset(("blob", "mailto", "javascript", "data", "tel", "about", "sms"))
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def normalise(url: str, *, base: str | None = None) -> str:
+    """`url` as it is asked: absolute http(s), percent-encoded, without fragment.
+
+    Blanks around it and invisible characters in it are dropped, a missing scheme means https, a backslash is a slash
+    (publishers write Windows paths; browsers do the same), other forbidden characters are encoded as UTF-8 (RFC 3987).
+    A `base` makes relative addresses absolute. Raises BadUrl or ForbiddenScheme.
+    """
+    text = _CONTROL.sub("", _INVISIBLE.sub("", url)).strip()
+    try:
+        return _rebuilt(_split(text, base))
+    except ForbiddenScheme:
+        raise
+    except (ValueError, BadUrl) as error:
+        shown = redact(text)[:300]
+        raise BadUrl(f"{shown or '(nothing)'} is not a web address: {error}", url=shown) from None
+
+
+def _split(text: str, base: str | None) -> SplitResult:
+    if not text:
+        raise BadUrl("it is empty")
+    head, mark, query = text.partition("?")
+    text = head.replace("\\", "/") + mark + query
+    if base is not None:
+        text = urljoin(base, text)
+    scheme = _SCHEME.match(text)
+    if scheme is None or _HOST_PORT.match(text):
+        text = "https://" + text.lstrip("/")
+    elif scheme[1].lower() in _NOT_WEB:
+        raise BadUrl(f"`{scheme[1]}:` names nothing on a server")
+    elif scheme[1].lower() not in _DEFAULT_PORTS:
+        shown = redact(text)[:300]
+        raise ForbiddenScheme(f"{shown}: only http and https addresses are asked", url=shown)
+    elif not text[scheme.end() :].startswith("//"):
+        text = f"{scheme[1]}://{text[scheme.end() :].lstrip('/')}"
+    return urlsplit(text)
+
+
+def _rebuilt(parts: SplitResult) -> str:
+    host = _host(parts.hostname or "")
+    port = parts.port
+    place = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        place += f":{port}"
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    return urlunsplit(
+        (
+            parts.scheme,
+            quote(userinfo, safe=_KEPT) + at + place,
+            _encoded(parts.path) or "/",
+            _encoded(parts.query, "?"),
+            "",
+        )
+    )
+
+
+def _host(host: str) -> str:
+    host = host.rstrip(".").lower()
+    if ":" in host:
+        return str(ipaddress.IPv6Address(host))
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(host) or ".." in host or len(host) > 253:
+        raise BadUrl("it has no usable host name")
+    return host
+
+
+def _encoded(text: str, also: str = "") -> str:
+    return quote(_BARE_PERCENT.sub("%25", text), safe=_KEPT + also)
+
+
+def redact(url: str) -> str:
+    """`url` as it may be shown and logged: without login, values of token-like query keys, and control characters."""
+    url = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", url.partition("#")[0])
+    pieces = _PIECES.fullmatch(url)
+    assert pieces is not None, "every text has this shape"
+    scheme, slashes, place, path, mark, query = (piece or "" for piece in pieces.groups())
+    if "@" in place:
+        place = "***@" + place.rpartition("@")[2]
+    return scheme + slashes + place + path + mark + "&".join(_redacted(pair) for pair in query.split("&"))
+
+
+def _redacted(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}=***" if equals and _SECRET.search(unquote_plus(name)) else pair
+
+
+def host_of(url: str) -> str:
+    """The host name of a normalised URL, in lower case, without port."""
+    return urlsplit(url).hostname or ""
+
+
+def port_of(url: str) -> int:
+    """The port a normalised URL means."""
+    parts = urlsplit(url)
+    return parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: what decides whether headers given for one URL may go to another (RFC 6454)."""
+    return urlsplit(url).scheme, host_of(url), port_of(url)
+
+
+def literal(host: str) -> Address | None:
+    """The address a host name is by itself, also in the odd forms C libraries read: 127.1, 0x7f000001, 2130706433."""
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        # inet_aton ignores what follows a blank; a host name has none.
+        return ipaddress.IPv4Address(socket.inet_aton(host)) if " " not in host else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,18 @@
+"""How much one file may ask of us."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one `parse`. Sizes in bytes; the first three are settings."""
+
+    max_unpacked_bytes: int = 20 * 2**30  # of all members together
+    max_members: int = 1000
+    max_rejected_percent: float = 50.0
+    max_depth: int = 3  # containers inside containers
+    bomb_ratio: float = 500.0  # unpacked : packed; both this and the next must be exceeded
+    bomb_bytes: int = 256 * 2**20
+    max_record_bytes: int = 8 * 2**20  # one CSV record
+    max_element_bytes: int = 256 * 2**20  # one element of the JSON array
+    block_bytes: int = 4 * 2**20  # how much text is turned into columns at a time

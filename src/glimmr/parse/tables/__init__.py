@@ -1,0 +1,1 @@
+"""Tables of text with a header, whatever they came from, and how they become charges and rates."""

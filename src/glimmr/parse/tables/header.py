@@ -1,0 +1,199 @@
+"""A header record: which column is what, in either CMS layout, however it was spelled."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# CMS data dictionary 2.0-3.0, CSV: item and charge columns, then the payer columns of the tall layout.
+_ITEM = {
+    "description": "description",
+    "setting": "setting",
+    "billing_class": "billing_class",
+    "modifiers": "modifiers",
+    "drug_unit_of_measurement": "drug_unit",
+    "drug_type_of_measurement": "drug_type",
+    "standard_charge|gross": "gross_charge",
+    "standard_charge|discounted_cash": "discounted_cash",
+    "standard_charge|min": "min_negotiated",
+    "standard_charge|max": "max_negotiated",
+    "additional_generic_notes": "generic_notes",
+}
+_PAYER = {
+    "payer_name": "payer_name",
+    "plan_name": "plan_name",
+    "standard_charge|negotiated_dollar": "negotiated_dollar",
+    "standard_charge|negotiated_percentage": "negotiated_percentage",
+    "standard_charge|negotiated_algorithm": "negotiated_algorithm",
+    "standard_charge|methodology": "methodology",
+    "estimated_amount": "estimated_amount",
+    "median_amount": "median_amount",
+    "10th_percentile": "p10_amount",
+    "90th_percentile": "p90_amount",
+    "count": "allowed_count",
+    "additional_payer_notes": "payer_notes",
+}
+_ALIASES = {
+    "modifier": "modifiers",
+    "drug_unit_of_measure": "drug_unit_of_measurement",
+    "drug_type_of_measure": "drug_type_of_measurement",
+    "standard_charge|gross_charge": "standard_charge|gross",
+    "standard_charge|cash": "standard_charge|discounted_cash",
+    "standard_charge|minimum": "standard_charge|min",
+    "standard_charge|maximum": "standard_charge|max",
+    "count_of_allowed_amounts": "count",
+    "methodology": "standard_charge|methodology",
+}
+TALL_PAYER_COLUMNS = frozenset(_PAYER.values())
+_METRICS = {
+    "negotiated_dollar": "negotiated_dollar",
+    "negotiated_percentage": "negotiated_percentage",
+    "negotiated_algorithm": "negotiated_algorithm",
+    "methodology": "methodology",
+}
+_LEADING_METRICS = {
+    "estimated_amount": "estimated_amount",
+    "median_amount": "median_amount",
+    "10th_percentile": "p10_amount",
+    "90th_percentile": "p90_amount",
+    "count": "allowed_count",
+    "additional_payer_notes": "payer_notes",
+}
+_CODE = re.compile(r"code\|(\d+|\[i\])(\|type)?", re.ASCII)
+_PLACEHOLDER = re.compile(r"\[(i|payer_?name|plan_?name|payer|plan)\]", re.IGNORECASE)
+_MAX_HEADER_CELLS = 16_384
+
+
+@dataclass(slots=True)
+class Group:
+    """The columns of one payer-plan in a wide header: metric → column index."""
+
+    payer: str
+    plan: str | None
+    metrics: dict[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(slots=True)
+class Columns:
+    """What a header says. Indices count columns from 0."""
+
+    names: list[str]  # as published, outer blanks removed
+    known: dict[str, int] = field(default_factory=dict[str, int])
+    codes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict[str, tuple[int | None, int | None]])
+    groups: list[Group] = field(default_factory=list[Group])
+    unknown: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    aliased: list[int] = field(default_factory=list[int])
+    duplicates: list[int] = field(default_factory=list[int])
+    placeholders: list[int] = field(default_factory=list[int])
+
+    @property
+    def layout(self) -> str:
+        """`wide` when payers stand in the header, else `tall`."""
+        return "wide" if self.groups else "tall"
+
+
+def fold(cell: str) -> str:
+    """A header cell in one spelling: lower case, no blanks round `|`, `_` for inner blanks."""
+    parts = [re.sub(r"\s+", "_", part.strip()).casefold() for part in cell.replace("\ufeff", "").split("|")]
+    return "|".join(parts)
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether a record is the header of a CMS table: at least one `standard_charge|…` cell, and a second column."""
+    folded = [fold(cell) for cell in cells[:_MAX_HEADER_CELLS] if cell and not cell.isspace()]
+    return len(folded) > 1 and any(cell.startswith("standard_charge|") for cell in folded)
+
+
+def read_header(cells: Sequence[str]) -> Columns:
+    """Which column is what. Of a column that occurs twice the first counts; the other is kept as `name (2)`."""
+    columns = Columns([cell.replace("\ufeff", "").strip() for cell in cells])
+    groups: dict[tuple[str, str | None], Group] = {}
+    seen: dict[str, int] = {}
+    for index, name in enumerate(columns.names):
+        folded = fold(name)
+        if _PLACEHOLDER.search(folded):
+            columns.placeholders.append(index)
+        if not (_take_known(columns, index, folded) or _take_code(columns, index, folded)):
+            group = _payer_group(name, folded)
+            if group is not None and _take_group(groups, index, group):
+                continue
+            label = name or f"column {index + 1}"
+            seen[label] = seen.get(label, 0) + 1
+            again = seen[label] + (1 if _stands_already(columns, name, index) else 0)
+            if name and again > 1:
+                columns.duplicates.append(index)
+            columns.unknown.append((index, label if again == 1 else f"{label} ({again})"))
+    columns.groups = list(groups.values())
+    if columns.groups:
+        _give_up_tall_columns(columns)
+    return columns
+
+
+def _stands_already(columns: Columns, name: str, index: int) -> bool:
+    """Whether the same name stands in an earlier column that was understood (so this one was not taken)."""
+    if not name:
+        return False
+    unknown = {at for at, _ in columns.unknown}
+    folded = fold(name)
+    return any(fold(other) == folded and at not in unknown for at, other in enumerate(columns.names[:index]))
+
+
+def _take_known(columns: Columns, index: int, folded: str) -> bool:
+    name = _ALIASES.get(folded, folded)
+    canonical = _ITEM.get(name) or _PAYER.get(name)
+    if canonical is None or canonical in columns.known:
+        return False
+    columns.known[canonical] = index
+    if name != folded:
+        columns.aliased.append(index)
+    return True
+
+
+def _take_code(columns: Columns, index: int, folded: str) -> bool:
+    found = _CODE.fullmatch(folded)
+    if not found:
+        return False
+    code, kind = columns.codes.get(found[1], (None, None))
+    if (kind if found[2] else code) is not None:
+        return False
+    columns.codes[found[1]] = (code, index) if found[2] else (index, kind)
+    return True
+
+
+def _payer_group(name: str, folded: str) -> tuple[str, str | None, str] | None:
+    """`standard_charge|P|PLAN|metric`, or `metric|P|PLAN`, with or without PLAN → (payer, plan, metric)."""
+    parts = [part.strip() for part in name.split("|")]
+    keys = folded.split("|")
+    if keys[0] == "standard_charge" and len(parts) >= 3:
+        if keys[-1] in _METRICS:
+            return _named(parts[1:-1], _METRICS[keys[-1]])
+        if keys[1] in _METRICS:
+            return _named(parts[2:], _METRICS[keys[1]])
+    if keys[0] in _LEADING_METRICS and len(parts) >= 2:
+        return _named(parts[1:], _LEADING_METRICS[keys[0]])
+    if keys[-1] in _LEADING_METRICS and len(parts) >= 2:
+        return _named(parts[1:-1] if keys[0] == "standard_charge" else parts[:-1], _LEADING_METRICS[keys[-1]])
+    return None
+
+
+def _named(names: list[str], metric: str) -> tuple[str, str | None, str] | None:
+    if not names or not names[0]:
+        return None
+    plan = "|".join(names[1:]) or None
+    return names[0], plan, metric
+
+
+def _take_group(groups: dict[tuple[str, str | None], Group], index: int, named: tuple[str, str | None, str]) -> bool:
+    payer, plan, metric = named
+    group = groups.setdefault((payer, plan), Group(payer, plan))
+    if metric in group.metrics:
+        return False
+    group.metrics[metric] = index
+    return True
+
+
+def _give_up_tall_columns(columns: Columns) -> None:
+    """A wide table has no payer columns of the tall kind; what is called so is kept in `extra`."""
+    for canonical in [name for name in columns.known if name in TALL_PAYER_COLUMNS]:
+        index = columns.known.pop(canonical)
+        columns.unknown.append((index, columns.names[index]))
+    columns.unknown.sort()

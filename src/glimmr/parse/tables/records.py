@@ -1,0 +1,327 @@
+"""Delimited text → columns of text: the fast way for regular blocks, record by record for everything else."""
+
+import bisect
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from glimmr.parse.tables.amounts import Ints, blank_to_null, valid_mask
+from glimmr.parse.tables.flags import BIT
+from glimmr.parse.text import TextBlock
+
+csv.field_size_limit(sys.maxsize)
+_CUT_LINES = 20  # a cell that the end of the file cut has at most so many lines
+_JOINED_LINES = 1000  # a quoted cell may span so many lines; beyond, its quote counts as never closed
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Non-blank records as columns: cells trimmed, null where empty; `more` are the cells beyond the header."""
+
+    columns: list[pa.Array]
+    numbers: Ints
+    bits: Ints
+    more: pa.Array | None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record read by itself: its cells, the bytes it took, flag bits."""
+
+    cells: list[str]
+    bits: int
+
+
+def cells_of(text: str, delimiter: str) -> list[str]:
+    """The cells of one record."""
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+
+
+def record_spans(
+    data: bytes, at: int, *, final: bool, limit_bytes: int, accept: Callable[[bytes], bool] | None = None
+) -> Iterator[tuple[int, int, bool]]:
+    """Records by counting quotes: (start, end without line end, whether a quote is never closed).
+
+    Lines are joined until their quotes close; when `accept` refuses the joined record, its first line stands alone. A
+    record whose quote is still open at the end of `data` is left for the next block, unless this is the last.
+    """
+    size = len(data)
+    while at < size:
+        end = data.find(b"\n", at)
+        if end == -1:
+            if not final:
+                return
+            end = size
+        closed = end
+        if data.count(b'"', at, end) % 2:
+            closed = _closing_end(data, at, end, limit_bytes)
+            if closed == size and not final and not data.endswith(b"\n") and size - at < limit_bytes:
+                return
+            if closed == -1 and not final and size - at < limit_bytes and data.count(b"\n", at) < _JOINED_LINES:
+                return
+            if closed != -1 and accept is not None and not accept(data[at:closed]):
+                closed = -1
+        yield at, end if closed == -1 else closed, closed == -1
+        at = (end if closed == -1 else closed) + 1
+
+
+def _closing_end(data: bytes, start: int, end: int, limit_bytes: int) -> int:
+    """The line end at which the quotes since `start` are closed; -1 when there is none in reach."""
+    size = len(data)
+    odd = True
+    for _ in range(_JOINED_LINES):
+        if end >= size or end - start > limit_bytes:
+            return -1
+        following = data.find(b"\n", end + 1)
+        following = size if following == -1 else following
+        odd ^= data.count(b'"', end, following) % 2 == 1
+        end = following
+        if not odd:
+            return end
+    return -1
+
+
+class Records:
+    """Turns text blocks into Rows. `number` is the record number (from 1) of the first record it will see."""
+
+    def __init__(self, delimiter: str, width: int, number: int, *, limit_bytes: int) -> None:
+        self._delimiter = delimiter
+        self._width = width
+        self._number = number
+        self._limit_bytes = limit_bytes
+        self._names = [str(index) for index in range(width)]
+        self._short_seen = 0
+        self.last_cut: tuple[int, str] | None = None  # number and text of a last record that looks cut
+
+    def read(self, blocks: Iterable[TextBlock]) -> Iterator[Rows]:
+        """All rows, block by block."""
+        carry = TextBlock(b"")
+        for block in blocks:
+            block = _joined(carry, block)  # noqa: PLW2901
+            rows, used = self._take(block, final=False)
+            carry = _from(block, used)
+            if rows is not None and len(rows):
+                yield rows
+        if carry.data:
+            carry = self._without_cut_record(carry)
+            rows, _ = self._take(carry, final=True)
+            if rows is not None and len(rows):
+                yield rows
+
+    def _take(self, block: TextBlock, *, final: bool) -> tuple[Rows | None, int]:
+        data = block.data
+        array = np.frombuffer(data, np.uint8)
+        quotes = np.flatnonzero(array == 34) if b'"' in data else np.empty(0, np.int64)
+        used = len(data) if final else _last_end(data, quotes)
+        if used and len(data) - used < self._limit_bytes // 4:
+            quotes = quotes[: np.searchsorted(quotes, used)]
+            if not len(quotes) or _regular(array[:used], quotes, ord(self._delimiter)):
+                return self._fast(block, used, quotes), used
+        elif not final and len(data) < self._limit_bytes // 4:
+            return None, 0  # one long record: wait for its end
+        return self._slow(block, final=final)
+
+    def _fast(self, block: TextBlock, used: int, quotes: Ints) -> Rows:
+        """Arrow reads the block; records of another width are told by it and read by themselves."""
+        odd: list[tuple[int, str]] = []
+
+        def note(row: pacsv.InvalidRow) -> str:
+            odd.append((row.number - 1, row.text))
+            return "skip"
+
+        data = memoryview(block.data)[:used]
+        table = _read_csv(data, self._names, self._delimiter, note)
+        regular = [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns]
+        count = table.num_rows + len(odd)
+        bits = np.zeros(count, np.int64)
+        if block.recoded:
+            ends = _record_ends(block.data[:used], quotes)
+            bits[np.searchsorted(ends, [at for at in block.recoded if at < used])] |= BIT["recoded"]
+        numbers = np.arange(self._number, self._number + count)
+        self._number += count
+        if not odd:
+            return _rows(regular, numbers, bits, None)
+        return self._merged(regular, odd, numbers, bits)
+
+    def _merged(self, regular: list[pa.Array], odd: list[tuple[int, str]], numbers: Ints, bits: Ints) -> Rows:
+        """Put the records of another width back between those of the right one."""
+        rows = [index for index, _ in odd]
+        records = [self._fitted(cells_of(text, self._delimiter), 0) for _, text in odd]
+        for index, (record, _) in zip(rows, records, strict=True):
+            bits[index] |= record.bits
+        order = np.full(len(numbers), -1, np.int64)
+        order[rows] = len(numbers) - len(odd) + np.arange(len(odd))
+        order[order == -1] = np.arange(len(numbers) - len(odd))
+        index = pa.array(order)
+        columns = [
+            pa.concat_arrays([column, pa.array([record.cells[at] or None for record, _ in records], pa.string())]).take(
+                index
+            )
+            for at, column in enumerate(regular)
+        ]
+        more: list[str | None] = [None] * len(numbers)
+        for at, (_, rest) in zip(rows, records, strict=True):
+            more[at] = rest
+        return _rows(columns, numbers, bits, more)
+
+    def _slow(self, block: TextBlock, *, final: bool) -> tuple[Rows | None, int]:
+        """Record by record: for quotes that follow no rule."""
+        used = 0
+        records: list[tuple[Record, str | None]] = []
+        for start, end, unclosed in self._spans(block.data, final=final):
+            text = block.data[start:end].decode("utf-8", "replace")
+            bits = 0
+            if block.recoded:
+                at = bisect.bisect_left(block.recoded, start)
+                bits = BIT["recoded"] if at < len(block.recoded) and block.recoded[at] <= end else 0
+            cells = self._unclosed(text) if unclosed else cells_of(text, self._delimiter)
+            records.append(self._fitted(cells, bits | (BIT["unbalanced_quote"] if unclosed else 0)))
+            used = min(end + 1, len(block.data))
+        if not records:
+            return None, used
+        numbers = np.arange(self._number, self._number + len(records))
+        self._number += len(records)
+        columns = [pa.array([r.cells[at] or None for r, _ in records], pa.string()) for at in range(self._width)]
+        bits_array = np.array([r.bits for r, _ in records], np.int64)
+        return _rows(columns, numbers, bits_array, [rest for _, rest in records]), used
+
+    def _spans(self, data: bytes, *, final: bool) -> Iterator[tuple[int, int, bool]]:
+        return record_spans(data, 0, final=final, limit_bytes=self._limit_bytes, accept=self._is_record)
+
+    def _is_record(self, raw: bytes) -> bool:
+        """Whether lines joined by a quote are one record: well formed, and as wide as the header."""
+        text = io.StringIO(raw.decode("utf-8", "replace"), newline="")
+        try:
+            return len(next(csv.reader(text, delimiter=self._delimiter, strict=True), [])) == self._width
+        except csv.Error:
+            return False
+
+    def _unclosed(self, line: str) -> list[str]:
+        """The cells of a line with a stray quote: split literally when that fits the header."""
+        cells = cells_of(line, self._delimiter)
+        literal = line.split(self._delimiter)
+        if len(cells) == self._width or len(literal) != self._width:
+            return cells
+        return [cell.removeprefix('"').removesuffix('"').replace('""', '"') for cell in literal]
+
+    def _fitted(self, cells: list[str], bits: int) -> tuple[Record, str | None]:
+        """A record as wide as the header; what is beyond as a JSON list."""
+        if len(cells) == self._width:
+            return Record(cells, bits), None
+        if len(cells) < self._width:
+            blank = not any(cell.strip() for cell in cells)
+            self._short_seen += not blank
+            padded = cells + [""] * (self._width - len(cells))
+            return Record(padded, bits if blank else bits | BIT["short_row"]), None
+        rest = cells[self._width :]
+        while rest and not rest[-1].strip():
+            rest.pop()
+        if not rest:
+            return Record(cells[: self._width], bits), None
+        return Record(cells[: self._width], bits | BIT["long_row"]), json.dumps(rest, ensure_ascii=False)
+
+    def _without_cut_record(self, block: TextBlock) -> TextBlock:
+        """A last record without line end and with fewer cells than the header, in a file of full records, was cut."""
+        data = block.data
+        spans = list(self._spans(data, final=True))
+        if not spans or data.endswith(b"\n") or self._short_seen:
+            return block
+        at = len(spans) - 1
+        open_quotes = [i for i, (start, end, unclosed) in enumerate(spans) if unclosed and self._opens(data[start:end])]
+        if open_quotes and len(spans) - open_quotes[-1] <= _CUT_LINES:
+            at = open_quotes[-1]
+        start, end, _ = spans[at]
+        if (
+            not open_quotes
+            and len(cells_of(data[start:end].decode("utf-8", "replace"), self._delimiter)) >= self._width
+        ):
+            return block
+        self.last_cut = (self._number + at, data[start:].decode("utf-8", "replace"))
+        return TextBlock(data[:start], tuple(offset for offset in block.recoded if offset < start))
+
+    def _opens(self, line: bytes) -> bool:
+        """Whether the last quote of a line opens a cell."""
+        at = line.rfind(b'"')
+        return at == 0 or line[at - 1 : at] == self._delimiter.encode()
+
+
+def _read_csv(
+    data: memoryview, names: Sequence[str], delimiter: str, note: Callable[[pacsv.InvalidRow], str]
+) -> pa.Table:
+    return pacsv.read_csv(
+        pa.BufferReader(pa.py_buffer(data)),
+        read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+        parse_options=pacsv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""], check_utf8=False
+        ),
+    )
+
+
+def _rows(columns: list[pa.Array], numbers: Ints, bits: Ints, more: list[str | None] | None) -> Rows:
+    """Trim the cells and drop the blank records."""
+    columns = [column if column.null_count == len(column) else blank_to_null(column) for column in columns]
+    beyond = None if more is None or not any(more) else pa.array(more, pa.string())
+    filled = np.zeros(len(numbers), np.bool_)
+    for column in columns if beyond is None else [*columns, beyond]:
+        filled |= valid_mask(column)
+        if filled.all():
+            return Rows(columns, numbers, bits, beyond)
+    keep = pa.array(np.flatnonzero(filled))
+    columns = [column.take(keep) for column in columns]
+    return Rows(columns, numbers[filled], bits[filled], None if beyond is None else beyond.take(keep))
+
+
+def _last_end(data: bytes, quotes: Ints) -> int:
+    """How many bytes of `data` are whole records: up to the last line end outside quotes."""
+    end = len(data)
+    while True:
+        end = data.rfind(b"\n", 0, end)
+        if end == -1:
+            return 0
+        before = int(np.searchsorted(quotes, end))
+        if before % 2 == 0:
+            return end + 1
+        end = int(quotes[before - 1])  # inside a cell: go on before its opening quote
+
+
+def _regular(array: npt.NDArray[np.uint8], quotes: Ints, delimiter: int) -> bool:
+    """Every opening quote follows a delimiter, line end or quote; every closing one precedes one."""
+    allowed = np.zeros(256, np.bool_)
+    allowed[[delimiter, 10, 34]] = True
+    opening, closing = quotes[::2], quotes[1::2]
+    before = array[np.maximum(opening - 1, 0)]
+    after = array[np.minimum(closing + 1, len(array) - 1)]
+    opens = allowed[before] | (opening == 0)
+    closes = allowed[after] | (closing == len(array) - 1)
+    return len(quotes) % 2 == 0 and bool(opens.all()) and bool(closes.all())
+
+
+def _record_ends(data: bytes, quotes: Ints) -> Ints:
+    """Where records end: line ends outside quotes."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    return ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
+
+
+def _joined(carry: TextBlock, block: TextBlock) -> TextBlock:
+    if not carry.data:
+        return block
+    shift = len(carry.data)
+    return TextBlock(carry.data + block.data, carry.recoded + tuple(at + shift for at in block.recoded))
+
+
+def _from(block: TextBlock, used: int) -> TextBlock:
+    return TextBlock(block.data[used:], tuple(at - used for at in block.recoded if at >= used))

@@ -1,0 +1,163 @@
+r"""Bytes of any encoding → blocks of clean UTF-8 text: no BOM, no NUL, line ends `\n`, cp1252 lines recoded."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from glimmr.sniff.kinds import HEAD_BYTES, utf16_encoding
+
+_UTF8_BOM = b"\xef\xbb\xbf"
+_LONG_LINE_BYTES = 1 << 20
+_UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # bytes cp1252 leaves undefined: read as latin-1 (WHATWG does the same)
+_CP1252 = "".join(chr(b) if b in _UNDEFINED else bytes([b]).decode("cp1252") for b in range(256))
+
+
+def _replace_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(_CP1252[b] for b in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("glimmr_cp1252", _replace_bytes)
+
+
+class Readable(Protocol):
+    """A stream of bytes; b"" at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """A piece of text as UTF-8, and where in it (byte offsets) a recoded line begins."""
+
+    data: bytes
+    recoded: tuple[int, ...] = ()
+
+
+class Text:
+    """The text of a stream, block by block. Blocks end at a line end where there is one."""
+
+    def __init__(self, stream: Readable, block_bytes: int) -> None:
+        self._stream = stream
+        self._block_bytes = block_bytes
+        self.encoding: str | None = None  # known after the first block
+        self.recoded_lines = 0
+
+    def __iter__(self) -> Iterator[TextBlock]:
+        decoder = None
+        carry = b""
+        first = True
+        while True:
+            chunk = self._read()
+            ended = not chunk
+            if first:
+                first = False
+                self.encoding, decoder = _encoding(chunk)
+                chunk = chunk.removeprefix(_UTF8_BOM)
+            if decoder is not None:
+                # Lone surrogates cannot be written as UTF-8; they become `?`.
+                chunk = decoder.decode(chunk, final=ended).lstrip("\ufeff").encode("utf-8", "replace")
+            data = carry + chunk if carry else chunk
+            cut = len(data) if ended else _cut(data)
+            data, carry = data[:cut], data[cut:]
+            if data:
+                yield self._clean(data)
+            if ended:
+                return
+
+    def _read(self) -> bytes:
+        parts: list[bytes] = []
+        missing = self._block_bytes
+        while missing > 0:
+            part = self._stream.read(missing)
+            if not part:
+                break
+            parts.append(part)
+            missing -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _clean(self, data: bytes) -> TextBlock:
+        if b"\x00" in data:
+            data = data.replace(b"\x00", b"")
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if data.isascii() or is_utf8(data):
+            return TextBlock(data)
+        data, recoded = recode(data)
+        self.recoded_lines += len(recoded)
+        return TextBlock(data, recoded)
+
+
+def _encoding(head: bytes) -> tuple[str, codecs.IncrementalDecoder | None]:
+    if head.startswith(_UTF8_BOM):
+        return "utf-8-sig", None
+    wide = utf16_encoding(head[:HEAD_BYTES])
+    return (wide, codecs.getincrementaldecoder(wide)("replace")) if wide else ("utf-8", None)
+
+
+def _cut(data: bytes) -> int:
+    r"""Where a block may end: after its last line end; without one, before a character or `\r\n` that is cut."""
+    newline = data.rfind(b"\n")
+    if newline != -1:
+        return newline + 1
+    cut = len(data)
+    for back in range(1, min(4, cut) + 1):
+        byte = data[cut - back]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            return cut - back
+    return cut - 1 if data.endswith(b"\r") else cut
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether `data` is valid UTF-8, without decoding it."""
+    offsets = len(data).to_bytes(8, "little")
+    text = pa.Array.from_buffers(pa.large_string(), 1, [None, pa.py_buffer(bytes(8) + offsets), pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def recode(data: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Only the lines that are no UTF-8 become cp1252. Gives the text and the offsets of those lines in it."""
+    parts: list[bytes] = []
+    recoded: list[int] = []
+    done = size = following = 0
+    high = np.flatnonzero(np.frombuffer(data, np.uint8) >= 0x80)
+    while following < len(high):
+        at = int(high[following])
+        begin = data.rfind(b"\n", done, at) + 1 or done
+        end = data.find(b"\n", at)
+        end = len(data) if end == -1 else end
+        following = int(np.searchsorted(high, end))
+        fixed = _fixed(data[begin:end])
+        if fixed is not None:
+            parts += (data[done:begin], fixed)
+            recoded.append(size + begin - done)
+            size += begin - done + len(fixed)
+            done = end
+    parts.append(data[done:])
+    return b"".join(parts), tuple(recoded)
+
+
+def _fixed(line: bytes) -> bytes | None:
+    """A line as UTF-8; None when it was that already."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        # A "line" of megabytes is a whole document without line ends: there only the bad bytes are replaced.
+        if len(line) > _LONG_LINE_BYTES:
+            return line.decode("utf-8", "glimmr_cp1252").encode("utf-8")
+        text, _ = codecs.charmap_decode(line, "strict", _CP1252)  # pyright: ignore[reportArgumentType] - a str maps too
+        return text.encode("utf-8")
+    return None

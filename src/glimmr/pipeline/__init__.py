@@ -1,0 +1,1 @@
+"""The line: which step follows which. The only package that knows both rooms and engine."""

@@ -1,0 +1,125 @@
+"""Step `download`: bring home what is at one address; new bytes are parsed, known ones published for it too."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from glimmr.download import download
+from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.model import Fetched
+from glimmr.outcomes import Outcome
+from glimmr.parse import PARSER_VERSION
+from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.retry import reprobe_seconds
+from glimmr.stores import catalog, snapshots
+from glimmr.stores.blobs import blob_key
+from glimmr.stores.database import Connection
+
+
+def next_try(outcome: Outcome, now: datetime) -> datetime | None:
+    """When an address that ended this way is asked again without being told to."""
+    seconds = reprobe_seconds(outcome)
+    return now + timedelta(seconds=seconds) if seconds is not None else None
+
+
+def parse_job(file_id: str) -> NewJob:
+    """Read a snapshot with this version's parser."""
+    return NewJob(step="parse", args={"file_id": file_id, "parser_version": PARSER_VERSION})
+
+
+def publish_job(file_id: str, price_file_id: str | None) -> NewJob:
+    """Put a price list into the price table for one address; without one, tell the table whose it still is."""
+    return NewJob(step="publish", args={"file_id": file_id, "price_file_id": price_file_id})
+
+
+def after_parsing(connection: Connection, price_file_id: str, snapshot: dict[str, Any], now: datetime) -> list[NewJob]:
+    """What becomes of an address once its bytes are read: published, or ended with the reading's outcome."""
+    outcome = Outcome(snapshot["outcome"])
+    if snapshot["charges"] and outcome in (Outcome.OK, Outcome.INCOMPLETE):
+        return [publish_job(snapshot["file_id"], price_file_id)]
+    message, again = snapshot["message"] or "", next_try(outcome, now)
+    catalog.end(connection, price_file_id, outcome, snapshot["reason"], message=message, next_try_at=again)
+    return []
+
+
+class DownloadStep:
+    """Room 2 as a step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, job: Job, tell: Tell) -> Result:
+        """Ask the address; it answers with bytes, or that nothing changed."""
+        key = job.args["price_file_id"]
+        address, known = self._parts.database.read(lambda connection: _known(connection, key))
+        if address is None:
+            return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
+        has_bytes = known is not None and await asyncio.to_thread(self._parts.blobs.exists, known["blob_key"])
+        answer = await asyncio.to_thread(
+            download,
+            address.url,
+            client=self._parts.client,
+            blobs=self._parts.blobs,
+            scratch=self._parts.scratch,
+            tell=tell,
+            min_free_bytes=self._parts.settings.min_free_bytes,
+            etag=address.etag if has_bytes else None,
+            last_modified=address.last_modified if has_bytes else None,
+        )
+        if isinstance(answer, Fetched):
+            return self._arrived(key, answer)
+        return _unchanged(key, address, known)
+
+    def _arrived(self, key: str, fetched: Fetched) -> Result:
+        def apply(connection: Connection) -> Sequence[NewJob]:
+            now = utcnow()
+            catalog.begin(connection, [key])  # it may have waited for this try
+            snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
+            snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
+            row = snapshots.snapshot(connection, fetched.file_id)
+            if row is None or row["parser_version"] != PARSER_VERSION:
+                return [parse_job(fetched.file_id)]
+            return after_parsing(connection, key, row, now)
+
+        return Result(outcome=Outcome.OK, apply=apply, bytes=fetched.size_bytes)
+
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+        """The address failed for now: what is known so far, and when it is asked again."""
+        again = utcnow() + timedelta(seconds=delay_seconds)
+        key = job.args["price_file_id"]
+        catalog.end(connection, key, outcome, reason, message="", next_try_at=again, state="waiting")
+
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+        """The address will not be asked again by itself before its next probe."""
+        now, key = utcnow(), job.args["price_file_id"]
+        if catalog.address(connection, key) is None:
+            return
+        snapshots.record_answer(connection, key, now, outcome=outcome, reason=reason)
+        catalog.end(connection, key, outcome, reason, message=message, next_try_at=next_try(outcome, now))
+
+
+def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, dict[str, Any] | None]:
+    """The address, and the snapshot of its last answer."""
+    file_id = snapshots.latest_file_id(connection, key)
+    return catalog.address(connection, key), snapshots.snapshot(connection, file_id) if file_id else None
+
+
+def _unchanged(key: str, address: catalog.Address, known: dict[str, Any] | None) -> Result:
+    """The server says that our bytes are still the ones it has: an ill file stays ill, a good one is `unchanged`."""
+    assert known is not None, "only bytes we have are asked about conditionally"
+
+    def apply(connection: Connection) -> Sequence[NewJob]:
+        now = utcnow()
+        catalog.begin(connection, [key])
+        snapshots.record_answer(
+            connection, key, now, outcome=Outcome.UNCHANGED, reason="not_modified", file_id=known["file_id"]
+        )
+        if known["parser_version"] != PARSER_VERSION:
+            return [parse_job(known["file_id"])]
+        if address.current_file_id != known["file_id"]:
+            return after_parsing(connection, key, known, now)
+        catalog.end(connection, key, Outcome.UNCHANGED, "not_modified", message="", next_try_at=None)
+        return []
+
+    return Result(outcome=Outcome.UNCHANGED, reason="not_modified", apply=apply)

@@ -1,0 +1,70 @@
+"""The steps by name, and a walk of the whole line until nothing is left to do."""
+
+import asyncio
+from collections.abc import Sequence
+
+from glimmr import __version__, retry
+from glimmr.jobs import ledger
+from glimmr.jobs.job import Attempt, NewJob, Step, Terms
+from glimmr.jobs.verdict import Decide
+from glimmr.jobs.worker import work
+from glimmr.pipeline.download_step import DownloadStep
+from glimmr.pipeline.parse_step import ParseStep
+from glimmr.pipeline.parts import Parts
+from glimmr.pipeline.publish_step import PublishStep
+from glimmr.pipeline.scan_step import ScanStep
+from glimmr.settings import Settings
+
+
+def steps(parts: Parts) -> dict[str, Step]:
+    """The rooms as steps, in the order in which prices walk through them."""
+    return {
+        "scan": ScanStep(parts),
+        "download": DownloadStep(parts),
+        "parse": ParseStep(parts),
+        "publish": PublishStep(parts),
+    }
+
+
+async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> None:
+    """Put the seeds, then run every job that is due until none is left, or until `stop` is set."""
+    settings = parts.settings
+    await asyncio.to_thread(parts.database.write, lambda connection: ledger.enqueue(connection, seeds))
+    await work(
+        parts.database,
+        steps(parts),
+        _slots(settings),
+        decide=_decider(settings),
+        until_idle=True,
+        stop=stop,
+        terms=_terms(settings),
+        alone=True,
+        version=__version__,
+    )
+
+
+def _slots(settings: Settings) -> dict[str, int]:
+    """How many jobs of each step run at a time in this process."""
+    # One publish at a time: two would only wait for each other's commit of the same four tables.
+    return {"scan": 1, "download": settings.downloads, "parse": settings.parses, "publish": 1}
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        lease_seconds=settings.lease_seconds,
+        max_stalls=settings.max_stalls,
+        max_attempts=settings.max_attempts,
+        connections_per_host=settings.connections_per_host,
+        patience_seconds=settings.patience_seconds,
+    )
+
+
+def _decider(settings: Settings) -> Decide:
+    """`retry.decide` with the settings' patience, told a job's past by its charged attempts."""
+    policy = retry.Policy(scale=settings.retry_scale, max_attempts=settings.max_attempts)
+
+    def decide(error: BaseException, past: Sequence[Attempt]) -> retry.Verdict:
+        failed = tuple(attempt.reason for attempt in past if attempt.ended_as == "retry")
+        return retry.decide(error, retry.History(failures=len(failed), reasons=failed), policy)
+
+    return decide

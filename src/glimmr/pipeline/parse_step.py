@@ -1,0 +1,98 @@
+"""Step `parse`: read one snapshot in a limited child process, and put its price list on the shelf."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from glimmr import events
+from glimmr.jobs.child import run_in_child
+from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.model import FileReport
+from glimmr.outcomes import Outcome
+from glimmr.pipeline.download_step import after_parsing, next_try
+from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.settings import Settings
+from glimmr.stores import catalog, snapshots
+from glimmr.stores.database import Connection
+
+_GB = 10**9
+
+
+async def read_in_child(path: Path, to: Path, file_id: str | None, settings: Settings, tell: Tell) -> FileReport:
+    """Read a file in a child process under the settings' memory and time limits: what `glimmr parse` does, too."""
+    size = await asyncio.to_thread(lambda: path.stat().st_size)
+    answer = await run_in_child(
+        "glimmr.parse:parse_in_child",
+        {"path": str(path), "to": str(to), "file_id": file_id, "limits": limits(settings)},
+        tell=tell,
+        memory_bytes=settings.child_memory_bytes,
+        seconds=max(settings.parse_deadline_seconds, size / _GB * settings.parse_deadline_seconds_per_gb),
+    )
+    return FileReport.from_dict(answer)
+
+
+def limits(settings: Settings) -> dict[str, float]:
+    """The settings that the parser heeds."""
+    names = ("max_unpacked_bytes", "max_members", "max_rejected_percent")
+    return {name: getattr(settings, name) for name in names}
+
+
+class ParseStep:
+    """Room 3 as a step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, job: Job, tell: Tell) -> Result:
+        """Read the bytes; every file ends in an outcome, so this ends well unless the child itself fails."""
+        file_id = job.args["file_id"]
+        row = self._parts.database.read(lambda connection: snapshots.snapshot(connection, file_id))
+        if row is None:
+            return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"snapshot {file_id} is gone")
+        folder = self._parts.scratch / f"parse-{job.id}-{job.epoch}"
+        folder.mkdir(parents=True)
+        events.tell(events.PARSE_STARTED, file_id=file_id, bytes=row["bytes"])
+        try:
+            path = await asyncio.to_thread(self._parts.blobs.local_copy, row["blob_key"], folder)
+            report = await read_in_child(path, folder / "prices", file_id, self._parts.settings, tell)
+            await asyncio.to_thread(self._shelve, report, folder / "prices")
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder)
+        events.tell(events.PARSE_ENDED, file_id=file_id, outcome=report.outcome, charges=report.charges)
+        return self._result(report)
+
+    def _shelve(self, report: FileReport, folder: Path) -> None:
+        if report.charges:
+            self._parts.lake.place(report.file_id, report.parser_version, folder)
+        rejects = folder / "rejects.parquet"
+        if rejects.exists():
+            self._parts.blobs.put_file(rejects, f"rejects/{report.file_id}-{report.parser_version}.parquet")
+
+    def _result(self, report: FileReport) -> Result:
+        def apply(connection: Connection) -> Sequence[NewJob]:
+            now = utcnow()
+            snapshots.record_report(connection, report, now)
+            row = snapshots.snapshot(connection, report.file_id)
+            assert row is not None, "it was read by its row"
+            waiting = snapshots.waiting_for(connection, report.file_id)
+            return [job for key in waiting for job in after_parsing(connection, key, row, now)]
+
+        outcome = Outcome(report.outcome)
+        return Result(
+            outcome=outcome,
+            reason=report.reason,
+            message=report.message,
+            apply=apply,
+            bytes=report.bytes,
+            rows=report.charges + report.rates,
+        )
+
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+        """The addresses go on waiting for their bytes to be read."""
+
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+        """Every address that gave these bytes ends as the reading did."""
+        now = utcnow()
+        for key in snapshots.waiting_for(connection, job.args["file_id"]):
+            catalog.end(connection, key, outcome, reason, message=message, next_try_at=next_try(outcome, now))

@@ -1,0 +1,49 @@
+"""What the steps of the line work with: addresses of shelves and the web, opened per use."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+
+from glimmr.net import Client
+from glimmr.scan import Source
+from glimmr.settings import Settings
+from glimmr.stores.blobs import Blobs
+from glimmr.stores.database import Database
+from glimmr.stores.lake import Lake
+
+
+class Allowance:
+    """How many addresses this run may still take up (`--limit`); without a limit, all."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._left = limit
+        self._lock = Lock()
+
+    def take(self, wanted: int) -> int:
+        """As many of `wanted` as are left."""
+        with self._lock:
+            if self._left is None:
+                return wanted
+            taken = min(wanted, self._left)
+            self._left -= taken
+            return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a step may reach; chosen and built by `app`."""
+
+    settings: Settings
+    database: Database
+    blobs: Blobs
+    lake: Lake
+    client: Client
+    sources: dict[str, Source]
+    scratch: Path
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+def utcnow() -> datetime:
+    """Now, with its zone."""
+    return datetime.now(UTC)

@@ -1,0 +1,147 @@
+"""Step `publish`: what SQL says is current enters the price table, and what nobody points at any more leaves it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glimmr.jobs import ledger
+from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.net import redact
+from glimmr.outcomes import Outcome
+from glimmr.pipeline.download_step import next_try, parse_job, publish_job
+from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.publish import publish, retract
+from glimmr.stores import catalog, snapshots
+from glimmr.stores.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the catalog says of the snapshot that is to be published for an address."""
+
+    snapshot: dict[str, Any]
+    file_row: dict[str, Any]
+    owners: list[dict[str, Any]]
+    doubt: str | None  # why it is not trusted to take the place of the current one
+
+
+class PublishStep:
+    """Room 4 as a step: all or nothing, and harmless when run twice.
+
+    A job names a snapshot and the address that gave it; without an address it makes the table say of the snapshot what
+    the catalog says: whose it still is, or nothing. One step does both, so that its one slot keeps them apart.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, job: Job, tell: Tell) -> Result:
+        """Put the price list into the four tables, then point the address at it."""
+        file_id, key = job.args["file_id"], job.args["price_file_id"]
+        if key is None:
+            return await self._reconcile(job, file_id, tell)
+        facts = self._parts.database.read(lambda connection: self._facts(connection, file_id, key))
+        if facts is None:
+            return Result(outcome=Outcome.CANCELLED, reason="superseded", message="the address gave newer bytes")
+        if facts.doubt:
+            return self._doubted(key, facts)
+        lake, version = self._parts.lake, facts.snapshot["parser_version"]
+        if not await asyncio.to_thread(lake.placed, file_id, version):
+            lost = f"the price list of {file_id} is not on the shelf any more: it is parsed again"
+            again = [parse_job(file_id)]
+            return Result(outcome=Outcome.CANCELLED, reason="superseded", message=lost, next=again)
+        must_hold = fence(self._parts, job)
+        done = await asyncio.to_thread(publish, lake, facts.file_row, facts.owners, fence=must_hold, tell=tell)
+        return self._published(key, facts, rows=done.charges + done.rates if "charges" in done.changed else 0)
+
+    async def _reconcile(self, job: Job, file_id: str, tell: Tell) -> Result:
+        lake, must_hold = self._parts.lake, fence(self._parts, job)
+        rows = self._parts.database.read(lambda connection: _rows(connection, file_id))
+        if rows is None:
+            await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
+        else:
+            await asyncio.to_thread(publish, lake, *rows, fence=must_hold, tell=tell)
+        return Result(outcome=Outcome.OK)
+
+    def _facts(self, connection: Connection, file_id: str, key: str) -> _Facts | None:
+        address = catalog.address(connection, key)
+        if address is None or snapshots.latest_file_id(connection, key) != file_id:
+            return None
+        row = snapshots.snapshot(connection, file_id)
+        assert row is not None, "an address's answer has a snapshot"
+        return _Facts(
+            snapshot=row,
+            file_row=snapshots.file_row(connection, file_id, redact(address.url)),
+            owners=snapshots.owners(connection, file_id, key),
+            doubt=self._doubt(connection, address, row),
+        )
+
+    def _doubt(self, connection: Connection, address: catalog.Address, row: dict[str, Any]) -> str | None:
+        """Why a newer snapshot must not replace the current one without a second identical answer (GL-SHRINK)."""
+        before = address.current_file_id
+        if before is None or before == row["file_id"]:
+            return None
+        former = snapshots.snapshot(connection, before)
+        if former is None or former["outcome"] != Outcome.OK:
+            return None
+        if row["outcome"] == Outcome.INCOMPLETE:
+            return "it was cut short, and what is current is whole"
+        size_before, size_now = (s["charges"] + s["rates"] for s in (former, row))
+        shrunk = size_now < size_before * (1 - self._parts.settings.shrink_percent / 100)
+        if shrunk and snapshots.times_seen(connection, address.price_file_id, row["file_id"]) < 2:
+            return f"it has {size_now:,} prices where the current one has {size_before:,}"
+        return None
+
+    def _published(self, key: str, facts: _Facts, *, rows: int) -> Result:
+        outcome = Outcome(facts.snapshot["outcome"])
+        file_id, message = facts.snapshot["file_id"], facts.snapshot["message"] or ""
+
+        def apply(connection: Connection) -> Sequence[NewJob]:
+            now = utcnow()
+            former = snapshots.point(connection, key, file_id, now)
+            catalog.end(
+                connection,
+                key,
+                outcome,
+                facts.snapshot["reason"],
+                message=message,
+                next_try_at=next_try(outcome, now),
+            )
+            return [publish_job(former, None)] if former else []
+
+        return Result(outcome=Outcome.OK, apply=apply, rows=rows)
+
+    def _doubted(self, key: str, facts: _Facts) -> Result:
+        message = f"not published: {facts.doubt}; the current one stays until the address gives the same bytes again"
+
+        def apply(connection: Connection) -> None:
+            snapshots.add_finding(connection, facts.snapshot["file_id"], "GL-SHRINK", "error", facts.doubt or "")
+            again = next_try(Outcome.INCOMPLETE, utcnow())
+            catalog.end(connection, key, Outcome.INCOMPLETE, "suspect_truncated", message=message, next_try_at=again)
+
+        return Result(outcome=Outcome.INCOMPLETE, reason="suspect_truncated", message=message, apply=apply)
+
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+        """The address goes on waiting."""
+
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+        """The address ends as its publishing did; what was current stays current."""
+        key = job.args["price_file_id"]
+        if key is None:
+            return
+        again = next_try(outcome, utcnow())
+        catalog.end(connection, key, outcome, reason, message=message, next_try_at=again)
+
+
+def _rows(connection: Connection, file_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """What the table must say of a snapshot: its row of `files` and its hospitals, or None: nothing."""
+    url = snapshots.pointing_url(connection, file_id)
+    if url is None:
+        return None
+    return snapshots.file_row(connection, file_id, redact(url)), snapshots.owners(connection, file_id, None)
+
+
+def fence(parts: Parts, job: Job) -> Callable[[], None]:
+    """What a commit asks first: does this run still hold its job? Raises LeaseLost."""
+    return lambda: parts.database.read(lambda connection: ledger.must_hold(connection, job))

@@ -1,0 +1,30 @@
+"""Who a hospital is: CCNs as CMS writes them, and a stable id where there is none."""
+
+import hashlib
+import re
+
+_CCN = re.compile(r"[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]")
+_NO_NAME = {"", "n/a", "na", "none", "null", "unknown", "test", "-", "?", "undefined"}
+
+
+def clean_ccn(text: str | None) -> str | None:
+    """The CCN in CMS's form (six characters, zero-padded, may hold a letter), or None when the text is none.
+
+    Source: CMS State Operations Manual §2779A. Spreadsheets drop the leading zero, which is put back.
+    """
+    value = re.sub(r"\.0$", "", (text or "").strip()).upper().zfill(6)
+    return value if _CCN.fullmatch(value) and value != "000000" else None
+
+
+def is_name(text: str | None) -> bool:
+    """Whether the text can be a hospital's name: something with letters that is no placeholder."""
+    name = (text or "").strip()
+    return name.casefold() not in _NO_NAME and any(letter.isalpha() for letter in name)
+
+
+def hospital_id(ccn: str | None, *facts: str | None) -> str:
+    """The CCN, else an id derived from the facts (name, state, …) that is the same in every scan."""
+    if ccn:
+        return ccn
+    folded = "|".join(" ".join((fact or "").casefold().split()) for fact in facts)
+    return "x" + hashlib.sha256(folded.encode()).hexdigest()[:15]

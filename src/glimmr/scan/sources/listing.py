@@ -1,0 +1,104 @@
+"""A list of the user's own: a CSV with the columns name, state, ccn, url, or what people call them."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from glimmr.errors import UsageError
+from glimmr.model import Found, Hospital, Skipped
+from glimmr.scan.identity import clean_ccn, hospital_id, is_name
+from glimmr.scan.places import place_code
+from glimmr.scan.source import Pause
+
+_SYNONYMS: dict[str, tuple[str, ...]] = {
+    "name": ("name", "hospital", "hospital_name", "facility", "facility_name", "location_name", "location"),
+    "state": ("state", "st", "state_code", "hospital_state", "province"),
+    "ccn": (
+        "ccn",
+        "facility_id",
+        "provider_id",
+        "medicare_id",
+        "cms_id",
+        "provider_number",
+        "cms_certification_number",
+    ),
+    "url": ("url", "mrf_url", "file_url", "link", "address_url", "price_file", "price_file_url", "download_url", "mrf"),
+    "address": ("address", "street", "street_address"),
+    "city": ("city", "town", "citytown"),
+    "zip": ("zip", "zip_code", "zipcode", "postal_code"),
+}
+
+
+class Listing:
+    """A list in a file; the place is its path."""
+
+    def find(self, place: str, pause: Pause) -> Iterator[Found | Skipped]:
+        """Every row of the list. Raises UsageError when the file is missing or has no url column."""
+        del pause
+        rows = _rows(Path(place))
+        columns = _columns(next(rows, []), place)
+        for number, row in enumerate(rows, start=2):
+            if any(cell.strip() for cell in row):
+                facts = {name: row[at].strip() for name, at in columns.items() if at < len(row)}
+                yield _found(facts, f"{place}, row {number}")
+
+
+def check_list(path: Path) -> None:
+    """Raises UsageError, as `Listing.find` does, before any work is begun."""
+    _columns(next(_rows(path), []), str(path))
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the list {path} cannot be read: {error.strerror}") from error
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    first = text.split("\n", 1)[0]
+    delimiter = max(",\t;|", key=first.count)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _columns(header: list[str], place: str) -> dict[str, int]:
+    folded = [
+        " ".join(cell.casefold().replace("_", " ").replace("-", " ").split()).replace(" ", "_") for cell in header
+    ]
+    columns = {
+        name: next(at for at, cell in enumerate(folded) if cell in synonyms)
+        for name, synonyms in _SYNONYMS.items()
+        if any(cell in synonyms for cell in folded)
+    }
+    missing = [name for name in ("name", "state", "url") if name not in columns]
+    if missing:
+        raise UsageError(
+            f"the list {place} has no column {', '.join(missing)}; it needs a first row like `name,state,ccn,url`"
+            f" (found: {', '.join(header) or 'nothing'})"
+        )
+    return columns
+
+
+def _found(facts: dict[str, str], record: str) -> Found | Skipped:
+    name, url = facts.get("name", ""), facts.get("url", "")
+    if not is_name(name):
+        return Skipped(record=record, reason="no hospital name")
+    if not url:
+        return Skipped(record=record, reason="no address")
+    try:
+        state = place_code(facts.get("state", ""))
+    except UsageError as error:
+        return Skipped(record=record, reason=str(error))
+    ccn = clean_ccn(facts.get("ccn"))
+    hospital = Hospital(
+        hospital_id=hospital_id(ccn, name, state, facts.get("city"), facts.get("zip")),
+        ccn=ccn,
+        name=name,
+        state=state,
+        address=facts.get("address") or None,
+        city=facts.get("city") or None,
+        zip=facts.get("zip") or None,
+    )
+    return Found(hospital=hospital, url=url, source="listing")

@@ -1,0 +1,174 @@
+"""What is known of hospitals and the addresses of their price files: plain functions of the caller's transaction."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from glimmr.model import Found
+from glimmr.stores.tables import hospitals, price_file_hospitals, price_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A price file's address, and what is known of its last answer."""
+
+    price_file_id: str
+    url: str
+    outcome: str | None
+    current_file_id: str | None
+    etag: str | None
+    last_modified: str | None
+
+    @property
+    def host(self) -> str:
+        """The host that is asked, lower case; empty when the address is no URL."""
+        try:
+            return urlsplit(self.url).hostname or ""
+        except ValueError:
+            return ""
+
+
+def price_file_id(url: str) -> str:
+    """The id of an address: the same in every scan."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: Iterable[str] = ()
+) -> None:
+    """Insert rows; where the primary key is there already, replace the columns named (none: leave the row as it is).
+
+    A replaced column keeps its old value where the new one is NULL.
+    """
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = list(table.primary_key)
+    changes = {name: func.coalesce(statement.excluded[name], table.c[name]) for name in replace}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=changes)
+        if changes
+        else statement.on_conflict_do_nothing(index_elements=keys),
+        [dict(row) for row in rows],
+    )
+
+
+# -- what a scan says --------------------------------------------------------------------------------------------
+
+
+def remember(connection: Connection, found: Sequence[Found], now: datetime) -> list[str]:
+    """Write down what a source said. Nothing is ever deleted by it. Returns the addresses' ids, each once, in order."""
+    people = {record.hospital.hospital_id: record for record in found}
+    rows = [
+        {**asdict(record.hospital), "sources": [record.source], "updated_at": now, "exempt_reason": None}
+        for record in people.values()
+    ]
+    replaced = [c.name for c in hospitals.c if c.name not in ("hospital_id", "sources", "exempt_reason")]
+    upsert(connection, hospitals, rows, replace=replaced)
+    addresses = {price_file_id(record.url): record for record in found}
+    upsert(
+        connection,
+        price_files,
+        [
+            {
+                "price_file_id": key,
+                "url": record.url,
+                "source": record.source,
+                "page_url": record.page_url,
+                "first_seen": now,
+                "last_seen": now,
+                "state": "waiting",
+            }
+            for key, record in addresses.items()
+        ],
+        replace=("last_seen", "page_url"),
+    )
+    links = {(price_file_id(record.url), record.hospital.hospital_id): record for record in found}
+    upsert(
+        connection,
+        price_file_hospitals,
+        [
+            {
+                "price_file_id": file,
+                "hospital_id": hospital,
+                "location_name": record.hospital.name,
+                "source": record.source,
+                "match_method": "ccn" if record.hospital.ccn else "source",
+                "match_score": 1.0,
+            }
+            for (file, hospital), record in links.items()
+        ],
+        replace=("location_name",),
+    )
+    return list(addresses)
+
+
+_ADDRESS = (
+    price_files.c.price_file_id,
+    price_files.c.url,
+    price_files.c.outcome,
+    price_files.c.current_file_id,
+    price_files.c.etag,
+    price_files.c.last_modified,
+)
+_NEVER_TRIED = and_(price_files.c.state == "waiting", price_files.c.outcome.is_(None))
+_TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bindparam("now"))
+_AMONG = price_files.c.price_file_id.in_(bindparam("ids", expanding=True))
+_DUE = select(*_ADDRESS).where(_AMONG, or_(_NEVER_TRIED, _TRY_AGAIN))
+_REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working")
+_CHUNK = 500  # SQLite takes a limited number of parameters in one statement
+
+
+def due(connection: Connection, ids: Sequence[str], now: datetime, *, refresh: bool) -> list[Address]:
+    """Which of these addresses should be asked now: never tried, due again (with `refresh`: all that rest)."""
+    statement = _REFRESH if refresh else _DUE
+    rows: dict[str, Address] = {}
+    for start in range(0, len(ids), _CHUNK):
+        given: dict[str, Any] = {"ids": ids[start : start + _CHUNK]} | ({} if refresh else {"now": now})
+        rows |= {row["price_file_id"]: Address(**row) for row in connection.execute(statement, given).mappings()}
+    return [rows[key] for key in ids if key in rows]
+
+
+# -- an address's life -------------------------------------------------------------------------------------------
+
+_ONE_ADDRESS = select(*_ADDRESS).where(price_files.c.price_file_id == bindparam("id"))
+_WORK = update(price_files).where(price_files.c.price_file_id == bindparam("id")).values(state="working")
+_END = (
+    update(price_files)
+    .where(price_files.c.price_file_id == bindparam("id"))
+    .values({name: bindparam("new_" + name) for name in ("state", "outcome", "reason", "message", "next_try_at")})
+)
+
+
+def address(connection: Connection, price_file_id: str) -> Address | None:
+    """One address, or None when its row is gone."""
+    row = connection.execute(_ONE_ADDRESS, {"id": price_file_id}).mappings().one_or_none()
+    return Address(**row) if row else None
+
+
+def begin(connection: Connection, ids: Sequence[str]) -> None:
+    """These addresses have a live job from now on."""
+    if ids:
+        connection.execute(_WORK, [{"id": key} for key in ids])
+
+
+def end(
+    connection: Connection,
+    price_file_id: str,
+    outcome: str,
+    reason: str,
+    *,
+    message: str,
+    next_try_at: datetime | None,
+    state: str = "done",
+) -> None:
+    """How an address ended for now (`done`), or failed and will be tried again (`waiting`)."""
+    values = {"state": state, "outcome": outcome, "reason": reason, "message": message, "next_try_at": next_try_at}
+    connection.execute(_END, {"id": price_file_id} | {"new_" + name: value for name, value in values.items()})

@@ -1,0 +1,156 @@
+"""Where the lake's objects lie (a folder, or a bucket later), and how one of them is written, read, listed, removed."""
+
+import errno
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake.exceptions import DeltaError
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from glimmr.errors import DiskFull, StorageFault
+from glimmr.stores.blobs import Blobs
+
+
+@contextmanager
+def storage_faults(what: str) -> Generator[None]:
+    """The wall: whatever the disk, the object store or the Delta library says becomes DiskFull or StorageFault."""
+    try:
+        yield
+    except (OSError, BaseError, DeltaError, pa.ArrowException) as error:
+        full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
+        fault = DiskFull if full else StorageFault
+        raise fault(f"{what}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One stored object: its path inside its table, and how long ago it was written."""
+
+    path: str
+    age_seconds: float
+
+
+class LakeObjects:
+    """The objects under one root. Holds an address; opens per use."""
+
+    def __init__(self, root: str | Path) -> None:
+        text = str(root)
+        path = url2pathname(urlsplit(text).path) if text.startswith("file://") else text
+        self.folder: Path | None = None if "://" in path else Path(path).absolute()
+        self.root = text.rstrip("/") if self.folder is None else str(self.folder)
+
+    def uri(self, table: str, path: str = "") -> str:
+        """The address of a table, or of one of its objects, as Delta and DuckDB take it (local: a plain path)."""
+        return f"{self.root}/{table}/{path}" if path else f"{self.root}/{table}"
+
+    def place(self, source: Path, table: str, path: str) -> None:
+        """Move an immutable file to its final path unless something is there; durable when this returns.
+
+        What is there stays, whatever its size: the log may name it. It counts as new from now on, so that a sweep
+        running elsewhere does not take it away before the commit. The source goes, because it may be the same file
+        under a second name: writing to it again would change the object.
+        """
+        key = f"{table}/{path}"
+        if not self.exists(table, path):
+            Blobs(self.root).put_file(source, key)
+        elif self.folder is not None:
+            os.utime(self.folder / key)
+        source.unlink(missing_ok=True)
+
+    def write(self, table: str, path: str, data: bytes) -> None:
+        """Write a small object whose path nobody else has; durable when this returns.
+
+        A local one is written at its final path: nobody looks at it before a commit names it, and one cut short is
+        what `sweep` removes.
+        """
+        if self.folder is None:
+            obstore.put(self._store(), f"{table}/{path}", data, mode="create")
+            return
+        final = self.folder / table / path
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with final.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(final.parent)
+        _sync_folder(final.parent.parent)
+
+    def sync_log(self, table: str, version: int) -> None:
+        """Make a commit survive a power cut: the Delta library does not wait for the disk."""
+        if self.folder is None:
+            return
+        log = self.folder / table / "_delta_log"
+        with (log / f"{version:020d}.json").open("rb") as file:
+            os.fsync(file.fileno())
+        _sync_folder(log)
+
+    def read(self, table: str, path: str) -> pa.Table:
+        """A small Parquet object, whole."""
+        if self.folder is not None:
+            return pq.ParquetFile(self.folder / table / path).read()
+        return pq.read_table(BytesIO(obstore.get(self._store(), f"{table}/{path}").bytes()))
+
+    def footer(self, table: str, path: str) -> pq.FileMetaData:
+        """The Parquet footer of an object: row count, row groups and their statistics."""
+        if self.folder is not None:
+            return pq.read_metadata(self.folder / table / path)
+        return pq.read_metadata(obstore.open_reader(self._store(), f"{table}/{path}"))
+
+    def size_bytes(self, table: str, path: str) -> int:
+        """How large an object is. Raises FileNotFoundError when there is none."""
+        if self.folder is not None:
+            return (self.folder / table / path).stat().st_size
+        return obstore.head(self._store(), f"{table}/{path}")["size"]
+
+    def exists(self, table: str, path: str) -> bool:
+        """Whether the object is there."""
+        try:
+            self.size_bytes(table, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, table: str, path: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        if self.folder is not None:
+            (self.folder / table / path).unlink(missing_ok=True)
+            return
+        obstore.delete(self._store(), f"{table}/{path}")
+
+    def list(self, table: str) -> Iterator[Object]:
+        """Every object of a table, the log's and the leftovers of killed writers included."""
+        now = time.time()
+        if self.folder is None:
+            for page in obstore.list(self._store(), prefix=f"{table}/"):
+                for meta in page:
+                    yield Object(meta["path"].removeprefix(f"{table}/"), now - meta["last_modified"].timestamp())
+            return
+        folder = self.folder / table  # walked by hand: obstore hides its own unfinished files (`name#1`)
+        for file in folder.rglob("*"):
+            try:
+                if file.is_file():
+                    yield Object(file.relative_to(folder).as_posix(), now - file.stat().st_mtime)
+            except FileNotFoundError:
+                continue
+
+    def _store(self) -> ObjectStore:
+        return from_url(self.root)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,183 @@
+"""The catalog's tables: hospitals, their price files, what addresses answered, what was read in the bytes."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC on every database (SQLite keeps no time zone: it is put back when read)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a moment without a zone is refused, since nobody could say when it was."""
+        del dialect
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Back with its zone."""
+        del dialect
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+hospitals = Table(
+    "hospitals",
+    metadata,
+    Column("hospital_id", String, primary_key=True),
+    Column("ccn", String, index=True),
+    Column("name", String, nullable=False),
+    Column("address", String),
+    Column("city", String),
+    Column("state", String, nullable=False, index=True),
+    Column("zip", String),
+    Column("county", String),
+    Column("phone", String),
+    Column("type", String),
+    Column("ownership", String),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("npis", String),
+    Column("system", String),
+    Column("website", String),
+    Column("exempt_reason", String),
+    Column("sources", JSON, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+price_files = Table(
+    "price_files",
+    metadata,
+    Column("price_file_id", String, primary_key=True),
+    Column("url", String, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("page_url", String),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("outcome", String),
+    Column("reason", String),
+    Column("message", String),
+    Column("next_try_at", UtcTime),
+    Column("current_file_id", String, index=True),
+    Column("etag", String),
+    Column("last_modified", String),
+)
+
+price_file_hospitals = Table(
+    "price_file_hospitals",
+    metadata,
+    Column("price_file_id", ForeignKey("price_files.price_file_id"), primary_key=True),
+    Column("hospital_id", ForeignKey("hospitals.hospital_id"), primary_key=True, index=True),
+    Column("location_name", String),
+    Column("source", String, nullable=False),
+    Column("match_method", String),
+    Column("match_score", Float),
+)
+
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("price_file_id", ForeignKey("price_files.price_file_id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("file_id", String, index=True),
+    Column("outcome", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("http_status", Integer),
+    Column("etag", String),
+    Column("last_modified", String),
+    Column("bytes", BigInteger, nullable=False),
+    Column("fetched_at", UtcTime, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("file_id", String, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("blob_key", String, nullable=False),
+    Column("content_type", String),
+    Column("disposition_name", String),
+    Column("container", String),
+    Column("format", String),
+    Column("layout", String),
+    Column("template_version", String),
+    Column("encoding", String),
+    Column("delimiter", String),
+    Column("header_row", Integer),
+    Column("hospital_name", String),
+    Column("last_updated_on", String),
+    Column("location_names", JSON),
+    Column("addresses", JSON),
+    Column("license_number", String),
+    Column("license_state", String),
+    Column("type2_npis", JSON),
+    Column("attestation_confirmed", Boolean),
+    Column("attester_name", String),
+    Column("financial_aid_policy", String),
+    Column("contract_provisions", String),
+    Column("rows_in", BigInteger),
+    Column("items_out", BigInteger),
+    Column("charges", BigInteger),
+    Column("rates", BigInteger),
+    Column("rows_rejected", BigInteger),
+    Column("findings_total", BigInteger),
+    Column("outcome", String),
+    Column("reason", String),
+    Column("message", String),
+    Column("parser_version", String),
+    Column("parsed_at", UtcTime),
+    Column("published_at", UtcTime),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("file_id", ForeignKey("snapshots.file_id"), nullable=False, index=True),
+    Column("member", String),
+    Column("code", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("position", String),
+    Column("field", String),
+    Column("value", String),
+    Column("count", BigInteger, nullable=False),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String, primary_key=True),
+    Column("slots_in_use", Integer, nullable=False, default=0),
+    Column("breaker", String, nullable=False, default="closed"),
+    Column("until", UtcTime),
+    Column("alternates", JSON),
+)
+
+Index("ix_price_files_state_next_try_at", price_files.c.state, price_files.c.next_try_at)

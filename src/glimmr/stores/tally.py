@@ -1,0 +1,53 @@
+"""How much is known and how it ended: what status and summaries show."""
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from glimmr.stores.tables import hospitals, price_file_hospitals, price_files, snapshots
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How much is known: hospitals, addresses, snapshots, bytes, published charges and rates."""
+    published = select(price_files.c.current_file_id).where(price_files.c.current_file_id.is_not(None)).distinct()
+    inside = snapshots.c.file_id.in_(published)
+    one = select(
+        select(func.count()).select_from(hospitals).scalar_subquery().label("hospitals"),
+        select(func.count()).select_from(price_files).scalar_subquery().label("price_files"),
+        select(func.count()).select_from(snapshots).scalar_subquery().label("snapshots"),
+        select(func.coalesce(func.sum(snapshots.c.bytes), 0)).scalar_subquery().label("bytes"),
+        select(func.count()).select_from(snapshots).where(inside).scalar_subquery().label("published"),
+        select(func.coalesce(func.sum(snapshots.c.charges), 0)).where(inside).scalar_subquery().label("charges"),
+        select(func.coalesce(func.sum(snapshots.c.rates), 0)).where(inside).scalar_subquery().label("rates"),
+    )
+    return {name: int(value) for name, value in connection.execute(one).mappings().one().items()}
+
+
+def outcomes(connection: Connection) -> list[tuple[str, str | None, str | None, int]]:
+    """Addresses counted by (state, outcome, reason)."""
+    columns = (price_files.c.state, price_files.c.outcome, price_files.c.reason)
+    rows = connection.execute(select(*columns, func.count()).group_by(*columns).order_by(*columns))
+    return [(state, outcome, reason, int(count)) for state, outcome, reason, count in rows]
+
+
+def troubled(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Addresses that did not end well, with a hospital's name: what a person looks at first."""
+    statement = (
+        select(
+            price_files.c.url,
+            price_files.c.state,
+            price_files.c.outcome,
+            price_files.c.reason,
+            price_files.c.message,
+            price_files.c.next_try_at,
+            func.min(hospitals.c.name).label("hospital"),
+            func.min(hospitals.c.state).label("place"),
+        )
+        .join(price_file_hospitals, price_file_hospitals.c.price_file_id == price_files.c.price_file_id)
+        .join(hospitals, hospitals.c.hospital_id == price_file_hospitals.c.hospital_id)
+        .where(price_files.c.outcome.is_not(None), price_files.c.outcome.not_in(("ok", "unchanged")))
+        .group_by(price_files.c.price_file_id)
+        .order_by(price_files.c.outcome, func.min(hospitals.c.name))
+        .limit(limit)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]

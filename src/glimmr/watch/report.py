@@ -1,0 +1,76 @@
+"""What `status` and the summary of a run say: counts from SQL, and what this process did."""
+
+from typing import Any
+
+from glimmr.jobs import ledger
+from glimmr.outcomes import MEANINGS, Outcome
+from glimmr.stores import tally
+from glimmr.stores.database import Connection, Database
+from glimmr.watch.board import Board, Room
+
+_MOST_TROUBLED = 1000
+_ENDED = ("done", "dead")
+
+
+def status(database: Database) -> dict[str, Any]:
+    """Everything known at one moment: counts, outcomes of files, jobs by step and state, success rate, troubles."""
+    return database.read(_status)
+
+
+def _status(connection: Connection) -> dict[str, Any]:
+    jobs = ledger.counts(connection)
+    return {
+        "counts": tally.counts(connection),
+        "outcomes": [
+            {"state": state, "outcome": outcome, "reason": reason, "fault": fault(outcome), "files": files}
+            for state, outcome, reason, files in tally.outcomes(connection)
+        ],
+        "jobs": jobs,
+        "success_rate": success_rate(jobs),
+        "troubled": tally.troubled(connection, _MOST_TROUBLED),
+    }
+
+
+def fault(outcome: str | None) -> str:
+    """Whose fault an outcome is; empty while there is none."""
+    return MEANINGS[Outcome(outcome)].fault.value if outcome else ""
+
+
+def success_rate(jobs: list[dict[str, Any]]) -> float | None:
+    """Ended jobs that count as success among those that count (PRICE_TABLE.md section 3); None before any has ended."""
+    ended = [(MEANINGS[Outcome(job["outcome"])].success, job["jobs"]) for job in jobs if job["state"] in _ENDED]
+    yes = sum(count for success, count in ended if success)
+    no = sum(count for success, count in ended if success is False)
+    return yes / (yes + no) if yes + no else None
+
+
+def by_step(jobs: list[dict[str, Any]], steps: list[str]) -> dict[str, dict[str, int]]:
+    """Jobs by step and state, in the line's order."""
+    told: dict[str, dict[str, int]] = {step: {} for step in steps}
+    for job in jobs:
+        if job["step"] in told:
+            states = told[job["step"]]
+            states[job["state"]] = states.get(job["state"], 0) + job["jobs"]
+    return told
+
+
+def summary(database: Database, board: Board) -> dict[str, Any]:
+    """What this run did, and how everything stands after it. `ours`: whether a fault of ours remains."""
+    facts = status(database)
+    rooms = board.rooms()
+    found, skipped = board.scanned()
+    download, parse, publish = (rooms.get(name, Room()) for name in ("download", "parse", "publish"))
+    brought = sum(count for (outcome, _), count in download.ended.items() if outcome == Outcome.OK)
+    failed_scans = [
+        {"place": job["args"]["place"], "reason": job["reason"], "message": job["message"]}
+        for job in board.given_up()
+        if job["step"] == "scan"
+    ]
+    return facts | {
+        "scan": {"found": found, "skipped": skipped},
+        "download": {"files": brought, "bytes": download.bytes},
+        "parsed": parse.done,
+        "rows": publish.rows,
+        "failed_scans": failed_scans,
+        "ours": any(fault(row["outcome"]) == "ours" for row in (*facts["outcomes"], *board.given_up())),
+    }

@@ -1,0 +1,219 @@
+"""The world itself: hospitals, the hosts they publish on, and their files, all from one seed."""
+
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from glimmr.world.content import Content, gzipped, sha256_of
+from glimmr.world.hospitals import Hospital, draw_hospitals
+from glimmr.world.mixes import MIXES, RECIPES, Mix, Recipe
+from glimmr.world.prices import Shape
+from glimmr.world.publisher import Publisher
+from glimmr.world.scripts import outcome_of, steps_of
+from glimmr.world.truth import counts
+
+PRA_HOST = "pts.patientrightsadvocatefiles.test"
+_VENDORS = 4
+_VENDOR_TARGETS = (
+    "/Reports.aspx?dbName=db{n}&type=CDMWithoutLabel&fileType={ext}",
+    "/MRFDownload/client{n}/file{n}",
+    "/charges/mrf?id={n:04x}",
+    "/api/public/content/{n:08x}?download=true",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """How an address must end, and what its file holds when it ends `ok` (else None: nothing is promised)."""
+
+    outcome: str
+    reason: str
+    rows_in: int | None = None
+    charges: int | None = None
+    rates: int | None = None
+    digest: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An address: what stands there, and how its server behaves (`script`, see `scripts.py`)."""
+
+    url: str
+    content: Content
+    script: str = "ok"
+    hospitals: tuple[str, ...] = ()  # CCNs
+
+    @property
+    def kind(self) -> str:
+        """tall, wide or json."""
+        return self.content.shapes[0].kind
+
+    @property
+    def rows(self) -> int:
+        """Items of its tables, before a CSV spreads them over records."""
+        return sum(shape.items for shape in self.content.shapes)
+
+    @property
+    def host(self) -> str:
+        """The virtual host of the address."""
+        return self.url.split("/")[2]
+
+    @property
+    def target(self) -> str:
+        """Path and query, as a request line has them."""
+        return "/" + self.url.split("/", 3)[3]
+
+    @property
+    def expect(self) -> Expect:
+        """The truth. It is computed when first asked for."""
+        return _expect(self.content, self.script)
+
+    def truth(self) -> dict[str, Any]:
+        """The truth and what the file is, as plain JSON types."""
+        shape = self.content.shapes[0]
+        about = {"url": self.url, "hospitals": list(self.hospitals), "script": self.script, "kind": self.kind}
+        made = {"version": shape.version, "encoding": self.content.encoding, "container": self.content.container}
+        return about | made | {"quirks": sorted(shape.quirks), "tables": len(self.content.shapes)} | asdict(self.expect)
+
+
+@lru_cache(maxsize=20_000)
+def _expect(content: Content, script: str) -> Expect:
+    outcome, reason = outcome_of(script)
+    if outcome != "ok":
+        return Expect(outcome, reason)
+    told = counts(content.shapes)
+    chunks = content.chunks()
+    if any(step.name == "gz-as-csv" for step in steps_of(script)):
+        chunks = iter([gzipped(b"".join(chunks))])
+    sha256, size_bytes = sha256_of(chunks)
+    return Expect(outcome, reason, told.rows_in, told.charges, told.rates, told.digest, sha256, size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A virtual host: a hospital's own, or a vendor's (then `hospital` is None)."""
+
+    host: str
+    hospital: Hospital | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Hospitals, sites and files: a pure function of seed, size and mix."""
+
+    seed: int
+    hospitals: tuple[Hospital, ...]
+    sites: tuple[Site, ...]
+    files: tuple[File, ...]
+    of_ccn: dict[str, tuple[File, ...]] = field(compare=False, repr=False)
+
+    def files_of(self, hospital: Hospital) -> tuple[File, ...]:
+        """The addresses that publish this hospital's prices: none, one or two."""
+        return self.of_ccn.get(hospital.ccn, ())
+
+    def truth(self) -> list[dict[str, Any]]:
+        """The truth of every address, as plain JSON types."""
+        return [file.truth() for file in self.files]
+
+
+def world(seed: int = 7, n: int = 80, mix: str = "demo") -> World:
+    """A world of `n` hospitals. mix: demo, clean, load or faulty. Raises KeyError for another mix."""
+    chosen = MIXES[mix]
+    hospitals = draw_hospitals(seed, n, chosen.states)
+    files = _with_scripts(seed, _draw_files(seed, hospitals, chosen), chosen)
+    of_ccn: dict[str, tuple[File, ...]] = {}
+    for file in files:
+        for ccn in file.hospitals:
+            of_ccn[ccn] = (*of_ccn.get(ccn, ()), file)
+    sites = [Site(hospital.host, hospital) for hospital in hospitals]
+    sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
+    return World(seed=seed, hospitals=hospitals, sites=tuple(sites), files=files, of_ccn=of_ccn)
+
+
+def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[File, ...]:
+    """Most hospitals have one file; some share one, some have two, some have another's bytes, a few have none."""
+    random = Random(f"{seed}/files")  # noqa: S311 - reproducible, not secret
+    files: list[File] = []
+    for place, group in enumerate(_groups(random, hospitals)):
+        fate = random.random()
+        if fate < 0.02 and place > 5:
+            continue
+        if fate < 0.07 and files:
+            twin = replace(files[-1], url=_url(random, group[0], len(files), files[-1].content), hospitals=_ccns(group))
+            files.append(twin)
+            continue
+        for _ in range(2 if fate > 0.9 else 1):
+            number = len(files)
+            items = mix.large[number // 10] if number % 10 == 5 and number // 10 < len(mix.large) else 0
+            content = _content(seed, number, group, items or random.randint(*mix.items))
+            files.append(File(url=_url(random, group[0], number, content), content=content, hospitals=_ccns(group)))
+    return tuple(files)
+
+
+def _groups(random: Random, hospitals: tuple[Hospital, ...]) -> list[tuple[Hospital, ...]]:
+    """The hospitals, some of them in systems of three that publish together."""
+    groups: list[tuple[Hospital, ...]] = []
+    left = list(hospitals)
+    while left:
+        size = 3 if len(left) > 3 and random.random() < 0.05 else 1
+        groups.append(tuple(left[:size]))
+        del left[:size]
+    return groups
+
+
+def _ccns(group: tuple[Hospital, ...]) -> tuple[str, ...]:
+    return tuple(hospital.ccn for hospital in group)
+
+
+def _content(seed: int, number: int, group: tuple[Hospital, ...], items: int) -> Content:
+    recipe = RECIPES[number % len(RECIPES)]
+    places = tuple((hospital.name, hospital.postal) for hospital in group)
+    tables = [_shape(f"{seed}/{number}/{table}", recipe, items) for table in range(recipe.tables)]
+    return Content(
+        shapes=tuple(tables),
+        publisher=Publisher(name=group[0].name, state=group[0].state, places=places),
+        encoding=recipe.encoding,
+        container=recipe.container,
+    )
+
+
+def _shape(key: str, recipe: Recipe, items: int) -> Shape:
+    return Shape(key=key, kind=recipe.kind, version=recipe.version, items=items, quirks=recipe.quirks)
+
+
+def _url(random: Random, hospital: Hospital, number: int, content: Content) -> str:
+    """An address: about three in ten on a vendor's host, most of those without a file name that says anything."""
+    extension = "json" if content.shapes[0].kind == "json" else "csv"
+    if random.random() < 0.3:
+        target = random.choice(_VENDOR_TARGETS).format(n=number, ext=extension.upper())
+        return f"http://files.vendor{1 + number % _VENDORS}.test{target}"
+    wrapped = {"plain": "", "gzip": ".gz", "zip": ".zip"}[content.container]
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in hospital.name).lower()
+    return f"http://{hospital.host}/pricing/{100000000 + number}_{name}_standardcharges.{extension}{wrapped}"
+
+
+def _with_scripts(seed: int, files: tuple[File, ...], mix: Mix) -> tuple[File, ...]:
+    """The files, some of them behind a script. What may be cut is JSON, where a cut is certain to be seen."""
+    random = Random(f"{seed}/scripts")  # noqa: S311 - reproducible, not secret
+    free = [place for place, file in enumerate(files) if file.host.endswith(".hospital.test")]
+    random.shuffle(free)
+    scripted = list(files)
+    for script, share in mix.scripts:
+        for _ in range(round(share if share >= 1 else share * len(files))):
+            place = next((place for place in free if _suits(files[place], script)), None)
+            if place is None:
+                break
+            free.remove(place)
+            scripted[place] = replace(files[place], script=script)
+    return tuple(scripted)
+
+
+def _suits(file: File, script: str) -> bool:
+    if file.rows > 1000:
+        return False  # the large files are there to be read
+    if file.content.container != "plain":
+        return script in ("404", "403", "html")
+    return file.kind == "json" if script.startswith("cut") else file.kind != "json" if "gz-as" in script else True

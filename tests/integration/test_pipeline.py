@@ -1,0 +1,179 @@
+"""What becomes of addresses as their answers change: one server whose file can be exchanged, the real line."""
+
+import asyncio
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glimmr import app
+from glimmr.errors import UsageError
+from glimmr.settings import Settings, load
+from tests.support import line
+
+HEADER = (
+    "description,code|1,code|1|type,setting,standard_charge|gross,payer_name,plan_name,"
+    "standard_charge|negotiated_dollar,standard_charge|methodology"
+)
+
+
+def table(rows: int, price: int = 100) -> bytes:
+    lines = (f"Item {n},9{n:04},CDM,outpatient,{price + n},Payer,Plan,{n + 1}.50,fee schedule" for n in range(rows))
+    return "\n".join((HEADER, *lines, "")).encode()
+
+
+class Shop:
+    """A server with files that can be exchanged, and the paths it was asked for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        shop = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shop.asked.append(self.path)
+                body = shop.files.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.send_header("content-length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_: Any) -> None:
+                """Nobody reads it."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.base = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    built = Shop()
+    thread = threading.Thread(target=built.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield built
+    built.server.shutdown()
+    built.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load(
+        data=tmp_path / "data",
+        allow_addresses=("127.0.0.1",),
+        min_free_bytes=1,
+        retry_scale=0.001,
+        max_attempts=2,
+        patience_seconds=5.0,
+    )
+
+
+def run(settings: Settings, shop: Shop, *paths: str, refresh: bool = False) -> dict[str, Any]:
+    rows = [(f"Hospital {path}", "VT", f"47000{n}", shop.base + path) for n, path in enumerate(paths)]
+    listed = line.write_list(settings.data.parent / "list.csv", rows)
+    with app.working(settings) as parts:
+        asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=refresh, stop=asyncio.Event()))
+    return app.status(settings)
+
+
+def ended(status: dict[str, Any]) -> dict[tuple[str, str], int]:
+    return {(row["outcome"], row["reason"]): row["files"] for row in status["outcomes"]}
+
+
+def published(settings: Settings) -> list[tuple[int, str]]:
+    query = "SELECT f.charges, h.hospital_id FROM files AS f JOIN file_hospitals AS h USING (file_id) ORDER BY ALL"
+    return line.bare(settings.data).execute(query).fetchall()
+
+
+def test_a_newer_file_takes_the_place_of_the_older_one(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    shop.files["/a"] = table(25, price=200)
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("ok", ""): 1}
+    assert published(settings) == [(25, "470000")]
+    charges = line.bare(settings.data).execute("SELECT count(*), min(gross_charge) FROM charges").fetchone()
+    assert charges == (25, 200)
+
+
+def test_a_file_that_shrinks_is_not_believed_before_it_is_seen_twice(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(200)
+    run(settings, shop, "/a")
+    shop.files["/a"] = table(3)
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("incomplete", "suspect_truncated"): 1}
+    assert published(settings) == [(200, "470000")]
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("ok", ""): 1}
+    assert published(settings) == [(3, "470000")]
+
+
+def test_a_file_that_is_gone_keeps_its_last_prices(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    del shop.files["/a"]
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("gone", "not_found"): 1}
+    assert published(settings) == [(20, "470000")]
+
+
+def test_a_file_that_becomes_a_web_page_keeps_its_last_prices(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    shop.files["/a"] = b"<!doctype html><html><body>We moved</body></html>"
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("not_a_price_file", "html"): 1}
+    assert published(settings) == [(20, "470000")]
+
+
+def test_one_content_at_two_addresses_is_in_the_table_once_for_both(shop: Shop, settings: Settings) -> None:
+    shop.files |= {"/a": table(20), "/b": table(20)}
+    assert ended(run(settings, shop, "/a", "/b")) == {("ok", ""): 2}
+    assert published(settings) == [(20, "470000"), (20, "470001")]
+    assert line.bare(settings.data).execute("SELECT count(*) FROM charges").fetchone() == (20,)
+    shop.files["/b"] = table(21)
+    run(settings, shop, "/a", "/b", refresh=True)
+    assert published(settings) == [(20, "470000"), (21, "470001")]
+
+
+def test_what_ended_is_not_asked_again(shop: Shop, settings: Settings) -> None:
+    shop.files |= {"/a": table(20), "/b": b"<html></html>"}
+    run(settings, shop, "/a", "/b", "/missing")
+    asked = len(shop.asked)
+    run(settings, shop, "/a", "/b", "/missing")
+    assert len(shop.asked) == asked
+
+
+def test_a_price_list_that_vanished_from_the_shelf_is_made_again(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    with app.working(settings) as parts:
+        listed = line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")])
+        place = parts.lake.place
+
+        def lose(*given: Any) -> Any:
+            sizes = place(*given)
+            for path in (settings.data / "lake" / "charges").rglob("*.parquet"):
+                path.unlink()
+            parts.lake.place = place  # pyright: ignore[reportAttributeAccessIssue]
+            return sizes
+
+        parts.lake.place = lose  # pyright: ignore[reportAttributeAccessIssue]
+        asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
+    assert published(settings) == [(20, "470000")]
+
+
+def test_too_little_disk_space_is_said_before_any_work(shop: Shop, settings: Settings) -> None:
+    full = settings.model_copy(update={"min_free_bytes": 2**60})
+    done = line.glimmr(
+        "run", "--from", line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")]),
+        env=line.environment(GLIMMR_MIN_FREE_BYTES=str(full.min_free_bytes)), exit_code=1,
+    )  # fmt: skip
+    assert "are free on the disk" in done.stderr
+    assert shop.asked == []
+
+
+def test_a_redis_url_is_refused_as_long_as_there_is_no_fleet(settings: Settings) -> None:
+    with (
+        pytest.raises(UsageError, match="GLIMMR_REDIS_URL"),
+        app.working(settings.model_copy(update={"redis_url": "redis://x"})),
+    ):
+        pass

@@ -1,0 +1,124 @@
+"""Running the real program, and reading what it left: rows, digests, leftovers."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from glimmr.world import DIGEST_COLUMNS, Server, digest
+
+TABLES = ("charges", "rates", "files", "file_hospitals")
+# The simulated servers answer in milliseconds, so an afternoon of patience fits into seconds.
+HURRY = {
+    "GLIMMR_PRA_DELAY_SECONDS": "0",
+    "GLIMMR_HEADER_TIMEOUT_SECONDS": "5",
+    "GLIMMR_STALL_SECONDS": "2",
+    "GLIMMR_RETRY_SCALE": "0.005",
+    "GLIMMR_MAX_ATTEMPTS": "4",
+    "GLIMMR_PATIENCE_SECONDS": "20",
+    "GLIMMR_MIN_FREE_BYTES": "1",
+}
+
+
+def environment(server: Server | None = None, **more: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GLIMMR_")}
+    return {**clean, **HURRY, **(server.settings if server else {}), **more}
+
+
+def command(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "glimmr", *map(str, words)]
+
+
+def glimmr(
+    *words: str | Path, env: dict[str, str], exit_code: int | None = 0, timeout_seconds: float = 300
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(*words), env=env, capture_output=True, text=True, check=False, timeout=timeout_seconds
+    )
+    if exit_code is not None:
+        assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def summary(*words: str | Path, env: dict[str, str], exit_code: int = 0) -> dict[str, Any]:
+    return json.loads(glimmr(*words, "--json", env=env, exit_code=exit_code).stdout)
+
+
+def uris(data: Path, table: str) -> list[str]:
+    return DeltaTable(str(data / "lake" / table)).file_uris()
+
+
+def bare(data: Path) -> duckdb.DuckDBPyConnection:
+    """DuckDB over the `file_uris()` of the four tables, and nothing of Glimmr's."""
+    connection = duckdb.connect()
+    for table in TABLES:
+        connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({uris(data, table)!r})")
+    return connection
+
+
+def digests(data: Path) -> dict[str, str]:
+    """The digest of every published price list, by file_id."""
+    columns = ", ".join(DIGEST_COLUMNS)
+    query = f"SELECT file_id, {columns} FROM charges LEFT JOIN rates USING (file_id, charge_id)"
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for file_id, *row in bare(data).execute(query).fetchall():
+        rows.setdefault(file_id, []).append(tuple(row))
+    return {file_id: digest(some) for file_id, some in rows.items()}
+
+
+def whole_digest(data: Path) -> str:
+    """One digest of every row of the four tables: what two runs over the same files must agree on.
+
+    When it was fetched is not a property of the prices, so `fetched_at` is left out.
+    """
+    connection, parts = bare(data), hashlib.sha256()
+    for table in TABLES:
+        hidden = "EXCLUDE (fetched_at)" if table == "files" else ""
+        texts = connection.execute(f"SELECT to_json(t)::VARCHAR FROM (SELECT * {hidden} FROM {table}) AS t ORDER BY 1")
+        for (text,) in texts.fetchall():
+            parts.update(text.encode() + b"\n")
+    return parts.hexdigest()
+
+
+def leftovers(data: Path) -> list[str]:
+    """Objects nobody refers to: anything in scratch, half objects in blobs, Parquet in the lake no log entry names."""
+    found = [str(path) for path in (data / "scratch").rglob("*") if path.is_file()]
+    for blob in (data / "blobs").rglob("*"):
+        rejects = blob.parent.name == "rejects"
+        if blob.is_file() and not rejects and hashlib.sha256(blob.read_bytes()).hexdigest() != blob.name:
+            found.append(str(blob))
+    for table in TABLES:
+        named = {Path(uri.removeprefix("file://")).resolve() for uri in uris(data, table)}
+        actions = [
+            json.loads(line)
+            for log in (data / "lake" / table / "_delta_log").glob("*.json")
+            for line in log.read_text(encoding="utf-8").splitlines()
+        ]
+        gone = {
+            (data / "lake" / table / action["remove"]["path"]).resolve() for action in actions if "remove" in action
+        }
+        for path in (data / "lake" / table).rglob("*"):
+            logged = "_delta_log" in path.parts
+            stray = path.name.endswith(".tmp") or "#" in path.name if logged else path.resolve() not in named | gone
+            if path.is_file() and stray:
+                found.append(str(path))
+    return found
+
+
+def rows_of(*files: Path) -> Iterator[dict[str, Any]]:
+    for file in files:
+        yield from pq.read_table(file).to_pylist()
+
+
+def write_list(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> Path:
+    lines = ["name,state,ccn,url", *(f'"{name}",{state},{ccn},{url}' for name, state, ccn, url in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

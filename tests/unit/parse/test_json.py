@@ -1,0 +1,207 @@
+"""CMS's JSON: keys in any order, elements of any shape, blocks cut anywhere."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from glimmr.parse.elements.split import seam, spans, value_end
+
+from .papers import BLOCKS, document, item, read
+
+AETNA = {"payer_name": "Aetna", "plan_name": "PPO", "standard_charge_dollar": 400.5, "methodology": "fee schedule"}
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS[2:])
+def test_every_setting_of_an_item_is_a_charge_and_every_payer_entry_a_rate(tmp_path: Path, block_bytes: int) -> None:
+    two = item("MRI", AETNA, {"payer_name": "Cigna"}, gross_charge=1200, minimum=1, maximum=2.5)
+    two["standard_charges"].append({"setting": "inpatient", "discounted_cash": "$7"})
+    got = read(tmp_path, document([two, item("CT", gross_charge=0.00277)]), block_bytes=block_bytes)
+    assert got.ended == ("ok", "")
+    assert [(c["charge_id"], c["source_pos"], c["setting"], c["gross_charge"], c["rates"]) for c in got.charges] == [
+        (0, "/sci/0/sc/0", "outpatient", Decimal(1200), 2),
+        (1, "/sci/0/sc/1", "inpatient", None, 0),
+        (2, "/sci/1/sc/0", "outpatient", Decimal("0.00277"), 0),
+    ]
+    assert [(r["charge_id"], r["source_pos"], r["payer_name"], r["negotiated_dollar"]) for r in got.rates] == [
+        (0, "/sci/0/sc/0/p/0", "Aetna", Decimal("400.5")),
+        (0, "/sci/0/sc/0/p/1", "Cigna", None),
+    ]
+    assert (got.charges[1]["discounted_cash"], got.charges[1]["flags"]) == (Decimal(7), ["currency_text"])
+    assert [c["codes"] for c in got.charges] == [[{"code": "70551", "type": "CPT"}]] * 3
+    assert (got.report.rows_in, got.report.items_out, got.report.charges) == (2, 2, 3)
+
+
+@pytest.mark.parametrize("block_bytes", [64, 4 * 2**20])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_table_may_stand_first_or_last(tmp_path: Path, block_bytes: int, last: bool, indent: int | None) -> None:
+    root = json.loads(document([item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(40)]))
+    trap = {"text": '"standard_charge_information": [{"description": "}],[{"}]'}
+    modifiers = [{"description": f"m{i}", "code": "50", "modifier_payer_information": []} for i in range(40)]
+    table = {"standard_charge_information": root.pop("standard_charge_information")}
+    rest = root | {"license_information": {"state": "TX"}, "trap": trap, "modifier_information": modifiers}
+    text = json.dumps(rest | table if last else table | rest, indent=indent)
+    got = read(tmp_path, text, block_bytes=block_bytes)
+    assert got.ended == ("ok", "")
+    assert [c["description"] for c in got.charges] == [f"I{i}" for i in range(40)]
+    assert [r["charge_id"] for r in got.rates] == list(range(40))
+    assert (got.member.header.hospital_name, got.member.header.license_state) == ("West Mercy", "TX")
+
+
+def test_numbers_lose_no_digit(tmp_path: Path) -> None:
+    numbers = [
+        "12345678901.234567",
+        "0.1234565000000000001",
+        "0.12345650000000000000",
+        "3720.4599999999996",
+        "1.10",
+        "1E2",
+        "999999999999.999999",
+    ]
+    text = document([item(f"I{n}", gross_charge="@") for n in range(len(numbers))])
+    for number in numbers:
+        text = text.replace('"@"', number, 1)
+    got = read(tmp_path, text)
+    assert [c["gross_charge"] for c in got.charges] == [
+        Decimal("12345678901.234567"),
+        Decimal("0.123457"),
+        Decimal("0.123456"),
+        Decimal("3720.46"),
+        Decimal("1.1"),
+        Decimal(100),
+        Decimal("999999999999.999999"),
+    ]
+    assert dict(got.charges[3]["extra"]) == {"gross_charge": "3720.4599999999996"}
+
+
+@pytest.mark.parametrize("block_bytes", [100, 4 * 2**20])
+def test_unknown_keys_are_kept_in_extra_at_every_level(tmp_path: Path, block_bytes: int) -> None:
+    payer = {**AETNA, "network": {"tier": 1}, "rank": 7}
+    odd = [{**item(f"I{i}", payer, gross_charge=1, hospital_fee="x"), "rid": f"r{i}"} for i in range(20)]
+    got = read(tmp_path, document([item("plain", gross_charge=1), *odd]), block_bytes=block_bytes)
+    assert dict(got.charges[5]["extra"]) == {"rid": "r4", "hospital_fee": "x"}
+    assert json.loads(dict(got.rates[4]["extra"])["network"]) == {"tier": 1}
+    assert dict(got.rates[4]["extra"])["rank"] == "7"
+    assert got.charges[0]["extra"] is None
+    assert got.findings()["GL-UNKNOWN-COLUMN"] == 4
+
+
+def test_an_element_that_gives_no_charge_is_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
+    bad: list[Any] = [{"description": "nothing", "standard_charges": []}, {"description": "nil"}, "text", 7, None, [1]]
+    got = read(
+        tmp_path, document([item("A", gross_charge=1), *bad, *(item(f"B{i}", gross_charge=2) for i in range(9))])
+    )
+    assert got.ended == ("ok", "")
+    assert len(got.charges) == 10
+    assert {r["reason"] for r in got.rejects} <= {"no_charges", "no_object"}
+    assert got.report.rows_in == got.report.items_out + got.report.rows_rejected
+    assert [r["position"] for r in got.rejects][:2] == ["/sci/1", "/sci/2"]
+
+
+def test_odd_shapes_and_types_are_read_leniently(tmp_path: Path) -> None:
+    odd = {
+        "description": 5,
+        "code_information": [{"code": 70551, "type": "CPT"}],
+        "drug_information": {"unit": "10", "type": "ML"},
+        "standard_charges": {
+            "gross_charge": True,
+            "discounted_cash": "N/A",
+            "modifier_code": "26, TC",
+            "setting": "IP",
+            "payers_information": {"payer_name": "Aetna", "count": 57},
+        },
+    }
+    got = read(tmp_path, document([odd, item("B", gross_charge=1)]))
+    charge, rate = got.charges[0], got.rates[0]
+    assert (charge["description"], charge["hcpcs"], charge["setting"], charge["modifiers"]) == (
+        "5",
+        "70551",
+        "inpatient",
+        ["26", "TC"],
+    )
+    assert (charge["drug_unit"], charge["drug_type"]) == (Decimal(10), "ML")
+    assert dict(charge["extra"]) == {"gross_charge": "true", "discounted_cash": "N/A"}
+    assert (rate["payer_name"], rate["allowed_count_min"]) == ("Aetna", 57)
+
+
+def test_control_characters_and_literals_that_are_no_json_do_no_harm(tmp_path: Path) -> None:
+    text = (
+        document([item("a b", gross_charge=1), item("B", gross_charge=2)])
+        .replace("a b", "a\tb")
+        .replace(": 2", ": NaN")
+    )
+    got = read(tmp_path, text)
+    assert got.ended == ("ok", "")
+    assert [(c["description"], c["gross_charge"]) for c in got.charges] == [("a\tb", Decimal(1)), ("B", None)]
+
+
+@pytest.mark.parametrize("block_bytes", [64, 4 * 2**20])
+def test_a_cut_document_keeps_every_whole_element(tmp_path: Path, block_bytes: int) -> None:
+    text = document([item(f"I{i}", AETNA, gross_charge=1) for i in range(20)])
+    cut = text[: text.index('"I15"') + 20]
+    got = read(tmp_path, cut, block_bytes=block_bytes)
+    assert got.ended == ("incomplete", "truncated")
+    assert [c["description"] for c in got.charges] == [f"I{i}" for i in range(15)]
+    assert [(r["position"], r["reason"]) for r in got.rejects] == [("/sci/15", "cut_short")]
+
+
+def test_a_document_cut_behind_the_table_is_incomplete_too(tmp_path: Path) -> None:
+    text = document([item("A", gross_charge=1)])
+    assert read(tmp_path, text[:-1]).ended == ("incomplete", "truncated")
+
+
+def test_foreign_json_is_no_price_table(tmp_path: Path) -> None:
+    for text in ('{"charges": [1, 2]}', "[]", "{}", '[{"price": 5}]', '{"a": 1}\n{"a": 2}\n'):
+        assert read(tmp_path, text).ended == ("no_price_table", "foreign_json")
+
+
+def test_malformed_json_before_the_table_is_a_finding_when_the_table_is_there(tmp_path: Path) -> None:
+    text = document([item("A", gross_charge=1)]).replace('"West Mercy",', '"West Mercy" oops')
+    got = read(tmp_path, text)
+    assert got.ended == ("ok", "")
+    assert got.findings()["GL-JSON-BROKEN"] == 1
+    assert read(tmp_path, '{"a" 1').ended[0] in {"unparseable", "incomplete"}
+
+
+def test_more_than_half_rejected_is_unparseable(tmp_path: Path) -> None:
+    got = read(tmp_path, document([item("A", gross_charge=1), {"description": "x"}, {"description": "y"}]))
+    assert got.ended == ("unparseable", "too_many_rejects")
+    assert (
+        read(tmp_path, document([item("A", gross_charge=1), {"description": "x"}]), max_rejected_percent=60.0).ended[0]
+        == "ok"
+    )
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.integers(), st.text(st.sampled_from(list('a"\\{}[], é')), max_size=6)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(st.sampled_from(list('k"\\}{')), max_size=3), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b"]), VALUES, min_size=1, max_size=2), max_size=5), st.booleans()
+)
+def test_the_splitter_finds_exactly_the_elements(values: list[Any], indented: bool) -> None:
+    inside = json.dumps(values, indent=1 if indented else None, ensure_ascii=False).encode()[1:] + b', "tail": [{}]}'
+    found = spans(inside, 0)
+    assert [json.loads(inside[a:b]) for a, b in zip(found.begins, found.ends, strict=True)] == values
+    assert found.closed_at is not None
+    assert inside[found.closed_at : found.closed_at + 1] == b"]"
+    whole = json.dumps(values).encode()
+    assert value_end(whole + b", []", 0) == len(whole)
+
+
+def test_a_seam_is_the_last_place_where_one_element_follows_another() -> None:
+    data = b'{"description": 1}, {"description": 2},\n {"code_information": 3}'
+    assert seam(data, 0) == data.index(b",\n")
+    assert seam(data, 45) is None

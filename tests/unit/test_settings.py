@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from glimmr.errors import UsageError
+from glimmr.settings import load
+
+
+def test_an_unknown_setting_is_refused_with_the_near_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMMR_DOWNLOAD", "3")
+    with pytest.raises(UsageError, match="did you mean GLIMMR_DOWNLOADS"):
+        load()
+
+
+def test_the_environment_wins_over_the_file_and_an_argument_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "glimmr.toml").write_text("downloads = 3\nparses = 5\n", encoding="utf-8")
+    monkeypatch.setenv("GLIMMR_DOWNLOADS", "4")
+    assert (load().downloads, load().parses) == (4, 5)
+    assert load(downloads=6).downloads == 6
+
+
+def test_an_unknown_key_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "glimmr.toml").write_text("dwnloads = 3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"GLIMMR_DWNLOADS in glimmr.toml; did you mean GLIMMR_DOWNLOADS"):
+        load()
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "glimmr.toml").write_text("downloads: 3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load()
+
+
+def test_a_value_that_cannot_be_is_named_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMMR_DOWNLOADS", "many")
+    with pytest.raises(UsageError, match=r"GLIMMR_DOWNLOADS.*'many'"):
+        load()
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMMR_ALLOW_ADDRESSES", "127.0.0.1, 10.0.0.0/8")
+    assert load().allow_addresses == ("127.0.0.1", "10.0.0.0/8")
