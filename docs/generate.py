@@ -9,6 +9,7 @@ import typer
 
 from glimmr import errors, events, outcomes, price_table
 from glimmr.cli.main import app
+from glimmr.query.table import VIEWS, view_sql
 from glimmr.settings import Settings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -93,10 +94,21 @@ def event_list() -> str:
     return f"# Events\n{_NOTE}\n\n{_table(('event', 'what happened'), rows)}\n"
 
 
+def views() -> str:
+    intro = (
+        "`glimmr sql` has the four tables of [the price table](price-table.md), and these views over them, for DuckDB."
+        " They are plain SQL: whoever has views named as the tables can create them, too."
+    )
+    parts = [f"# Views\n{_NOTE}\n\n{intro}\n"]
+    parts += [f"## `{view}`\n```sql\n{view_sql(view).strip()}\n```\n" for view in VIEWS]
+    return "\n".join(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "cli.md": cli,
     "price-table.md": price_tables,
+    "views.md": views,
     "outcomes.md": outcome_list,
     "errors.md": error_list,
     "events.md": event_list,

@@ -32,34 +32,19 @@ from glimmr.watch.board import Board
 _GB = 10**9
 
 
-def database_of(settings: Settings) -> Database:
-    """The catalog and ledger: PostgreSQL by its URL, else SQLite in the data folder."""
-    return Database(settings.database_url or sqlite_url(settings.data / "glimmr.sqlite"))
-
-
-def lake_of(settings: Settings) -> Lake:
-    """The price table."""
-    return Lake(f"{settings.store_url.rstrip('/')}/lake" if settings.store_url else settings.data / "lake")
-
-
-def blobs_of(settings: Settings) -> Blobs:
-    """The bytes."""
-    return Blobs(f"{settings.store_url.rstrip('/')}/blobs" if settings.store_url else settings.data / "blobs")
-
-
 def price_table_of(settings: Settings) -> PriceTable:
     """The price table for readers. Raises UsageError when there is none yet."""
-    if not settings.store_url:
-        _must_exist(settings.data / "lake", settings)
-    return PriceTable(lake_of(settings))
+    _one_machine(settings)
+    _must_exist(settings.data / "lake", settings)
+    return PriceTable(Lake(settings.data / "lake"))
 
 
 @contextmanager
 def looking(settings: Settings) -> Generator[Database]:
     """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
-    if not settings.database_url:
-        _must_exist(settings.data / "glimmr.sqlite", settings)
-    with closing(database_of(settings)) as database:
+    _one_machine(settings)
+    _must_exist(settings.data / "glimmr.sqlite", settings)
+    with closing(_database(settings)) as database:
         yield database
 
 
@@ -70,11 +55,10 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
     What a killed process left half done is swept away first. Raises UsageError naming the process that works there
     already, DiskFull when there is too little space to begin.
     """
-    if settings.redis_url:
-        raise UsageError("GLIMMR_REDIS_URL is set, but this version carries its jobs in one process; unset it to go on")
+    _one_machine(settings)
     with _alone(settings.data):
         check_space(settings)
-        with closing(database_of(settings)) as database, closing(Client(settings)) as client:
+        with closing(_database(settings)) as database, closing(Client(settings)) as client:
             migrate(database)
             parts = _parts(settings, database, client, limit)
             _sweep(parts)
@@ -93,6 +77,19 @@ def check_space(settings: Settings) -> None:
         )
 
 
+def _one_machine(settings: Settings) -> None:
+    """Two processes on one database would both think they are alone: until there is a fleet, its URLs are refused."""
+    for name in ("database_url", "redis_url", "store_url"):
+        if getattr(settings, name):
+            raise UsageError(
+                f"GLIMMR_{name.upper()} is set, but this version works on one machine, in the data folder: unset it"
+            )
+
+
+def _database(settings: Settings) -> Database:
+    return Database(sqlite_url(settings.data / "glimmr.sqlite"))
+
+
 @contextmanager
 def _alone(folder: Path) -> Generator[None]:
     lock = FolderLock.take(folder)
@@ -109,8 +106,8 @@ def _parts(settings: Settings, database: Database, client: Client, limit: int | 
     return Parts(
         settings=settings,
         database=database,
-        blobs=blobs_of(settings),
-        lake=lake_of(settings),
+        blobs=Blobs(settings.data / "blobs"),
+        lake=Lake(settings.data / "lake"),
         client=client,
         sources={name: build(client.ask, settings) for name, build in SOURCES.items()},
         scratch=settings.data / "scratch",
@@ -122,9 +119,8 @@ def _sweep(parts: Parts) -> None:
     """Only the holder of the folder's lock may do this: whatever is in scratch, nobody works on it any more."""
     shutil.rmtree(parts.scratch, ignore_errors=True)
     parts.scratch.mkdir(parents=True)
-    if not parts.settings.store_url:
-        parts.lake.create()
-        parts.lake.sweep(keep=parts.database.read(snapshots.wanted))
+    parts.lake.create()
+    parts.lake.sweep(keep=parts.database.read(snapshots.wanted))
 
 
 def _must_exist(path: Path, settings: Settings) -> None:

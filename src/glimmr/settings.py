@@ -30,11 +30,13 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
     )
-    database_url: str = Field("", description="Database; default is `glimmr.sqlite` in the data folder.")
-    redis_url: str = Field(
-        "", description="Redis that carries jobs between machines; empty: this process carries them."
+    database_url: str = Field(
+        "", description="PostgreSQL of a fleet (not in this version); empty: `glimmr.sqlite` in the data folder."
     )
-    store_url: str = Field("", description="Object store of bytes and price table; default is the data folder.")
+    redis_url: str = Field(
+        "", description="Redis of a fleet (not in this version); empty: this process carries its jobs itself."
+    )
+    store_url: str = Field("", description="Object store of a fleet (not in this version); empty: the data folder.")
     allow_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks (comma-separated) asked although they are not public, on any port."
     )

@@ -171,9 +171,10 @@ def test_too_little_disk_space_is_said_before_any_work(shop: Shop, settings: Set
     assert shop.asked == []
 
 
-def test_a_redis_url_is_refused_as_long_as_there_is_no_fleet(settings: Settings) -> None:
+@pytest.mark.parametrize("name", ["database_url", "redis_url", "store_url"])
+def test_a_fleets_urls_are_refused_as_long_as_there_is_no_fleet(settings: Settings, name: str) -> None:
     with (
-        pytest.raises(UsageError, match="GLIMMR_REDIS_URL"),
-        app.working(settings.model_copy(update={"redis_url": "redis://x"})),
+        pytest.raises(UsageError, match=f"GLIMMR_{name.upper()}"),
+        app.working(settings.model_copy(update={name: "x://y"})),
     ):
         pass

@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,12 +69,3 @@ def sql(
     show.as_table(rows.columns, rows.rows)
     if rows.more:
         typer.echo(f"the first {limit:,} rows are shown; --limit 0 or --csv gives all")
-
-
-def price_file_hint(lake: Path) -> str:
-    """The one-liner that opens the price table in DuckDB without Glimmr."""
-    return (
-        'python -c "import duckdb, deltalake; '
-        f"print(duckdb.read_parquet(deltalake.DeltaTable('{lake}/charges').file_uris())"
-        ".aggregate('code_type, count(*) AS charges, median(gross_charge) AS median_gross'))\""
-    )

@@ -1,6 +1,7 @@
 """`glimmr demo`: the whole line on a simulated internet of hospitals, on this machine alone."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -33,7 +34,6 @@ def demo(
     """Run the line over a simulated world on loopback: nothing is asked outside of this machine."""
     from glimmr import app
     from glimmr.cli import show
-    from glimmr.cli.ask import price_file_hint
     from glimmr.cli.options import load
     from glimmr.cli.walk import exit_code, run_line
     from glimmr.world.build import world
@@ -51,7 +51,7 @@ def demo(
         rows = table.prices(_CODE, limit=5000).rows
     show.prices(_a_few(rows))
     typer.echo(f"… {len(rows):,} published prices of this code. Open the price table without Glimmr:\n")
-    typer.echo(f"  {price_file_hint(data / 'lake')}\n")
+    typer.echo(f"  {_one_liner(data / 'lake')}\n")
     sys.exit(exit_code(summary))
 
 
@@ -81,3 +81,13 @@ def _a_few(rows: Any) -> list[Any]:
             seen.add(key)
             chosen.append(row)
     return chosen[:_SHOWN]
+
+
+def _one_liner(lake: Path) -> str:
+    """What opens the price table in DuckDB without Glimmr, to be pasted into a shell."""
+    python = min(sys.executable, os.path.relpath(sys.executable), key=len)
+    return (
+        f'{python} -c "import duckdb, deltalake; '
+        f"print(duckdb.read_parquet(deltalake.DeltaTable('{lake}/charges').file_uris())"
+        ".aggregate('code_type, count(*) AS charges, median(gross_charge) AS median_gross'))\""
+    )

@@ -100,7 +100,8 @@ def _table(board: Board, counts: Counts) -> Table:
         came = size(room.bytes) if room and step == "download" else ""
         rate = f"{size(board.bytes_per_second())}/s" if step == "download" else ""
         rows = f"{room.rows:,} rows" if room and step in ("parse", "publish") else ""
-        busy = ", ".join(_what(job).removeprefix(step).strip() for job in under_way if job.step == step)
+        shown = (_what(job).removeprefix(step).strip() for job in under_way if job.step == step)
+        busy = ", ".join(filter(None, shown))
         waiting = f"{room.retried} retried" if room and room.retried else ""
         table.add_row(
             Text(step, style="bold"),

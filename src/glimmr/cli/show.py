@@ -1,7 +1,7 @@
 """How things look in a terminal: tables, sizes, and JSON where a machine reads."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_FILE_WIDTH = 200  # of a table that goes to a file or a pipe
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 
 
@@ -42,17 +43,28 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = ()) -> None:
-    """Print rows under column names; numbers stand right."""
-    console = Console(highlight=False, soft_wrap=False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+def as_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Iterable[str] = (),
+    most: Mapping[str, int] | None = None,
+) -> None:
+    """Print rows under column names; numbers stand right. On a terminal, `most` letters of a column are shown."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width, most = _FILE_WIDTH, None
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, justify="right" if name in set(right) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    if not console.is_terminal:
-        console.width = 200
+        cells = zip(columns, map(clean, row), strict=True)
+        table.add_row(*(Text(_short(cell, (most or {}).get(name))) for name, cell in cells))
     console.print(table)
+
+
+def _short(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 
 def money(amount: Decimal | None) -> str:
@@ -66,27 +78,22 @@ def money(amount: Decimal | None) -> str:
 
 def prices(rows: Iterable[Any]) -> None:
     """Print prices of codes, one a line: who charges how much to whom, as of when, and in which cell it stands."""
-    columns = ("hospital", "st", "code", "what", "payer", "plan", "kind", "amount", "how", "file date", "source")
-    as_table(
-        columns,
+    columns = ("hospital", "st", "code", "what", "payer, plan", "kind", "amount", "file date", "source")
+    shown = (
         (
-            (
-                row.hospital,
-                row.state,
-                row.code,
-                f"{(row.description or '')[:32]} {row.setting or ''}".strip(),
-                row.payer,
-                row.plan,
-                row.kind,
-                _amount(row),
-                row.methodology,
-                row.last_updated_on,
-                f"{row.member or ''} {row.source_pos}".strip(),
-            )
-            for row in rows
-        ),
-        right=("amount",),
+            row.hospital,
+            row.state,
+            row.code,
+            f"{row.description or ''} {row.setting or ''}".strip(),
+            ", ".join(filter(None, (row.payer, row.plan))),
+            row.kind,
+            _amount(row),
+            row.last_updated_on,
+            f"{row.member or ''} {row.source_pos}".strip(),
+        )
+        for row in rows
     )
+    as_table(columns, shown, right=("amount",), most={"hospital": 21, "what": 10, "payer, plan": 20, "source": 11})
 
 
 def _amount(row: Any) -> str:

@@ -60,9 +60,9 @@ def show_summary(summary: dict[str, Any]) -> None:
         right=("files",),
     )
     for file in summary["troubled"][:_MOST_SHOWN]:
-        again = f"; asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC" if file["next_try_at"] else ""
+        again = f" (asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC)" if file["next_try_at"] else ""
         why = show.clean(file["message"]) or MEANINGS[Outcome(file["outcome"])].text
-        typer.echo(f"  {file['outcome']}: {show.clean(file['hospital'])}, {file['place']}: {why}{again}")
+        typer.echo(f"  {file['outcome']}: {show.clean(file['hospital'])}, {file['place']}{again}\n    {why}")
     hidden = len(summary["troubled"]) - _MOST_SHOWN
     if hidden > 0:
         typer.echo(f"  … and {hidden:,} more: `glimmr status`")

@@ -1,5 +1,6 @@
 """One file from its bytes to its report: members, formats, outcomes."""
 
+import errno
 import hashlib
 import resource
 import time
@@ -11,6 +12,7 @@ from glimmr.errors import (
     Bomb,
     ContentError,
     CutShort,
+    DiskFull,
     Encrypted,
     NoPriceTable,
     NotAPriceFile,
@@ -127,7 +129,8 @@ def read_file(
         price_list.close()
     except OSError as error:
         price_list.abandon()
-        raise StorageFault(f"cannot read {path} or write to {to}: {error}") from error
+        fault = DiskFull if error.errno == errno.ENOSPC else StorageFault
+        raise fault(f"cannot read {path} or write to {to}: {error}") from error
     except BaseException:
         price_list.abandon()
         raise

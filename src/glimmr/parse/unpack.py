@@ -102,6 +102,8 @@ class Stream:
             self.damage = CutShort("the compressed data ends too early", reason="truncated")
             return b""
         except _DAMAGE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's fault, not the data's
             self.damage = CutShort(f"the compressed data is damaged: {error}", reason="truncated")
             return b""
         if self._budget is not None:

@@ -33,10 +33,15 @@ def publish_job(file_id: str, price_file_id: str | None) -> NewJob:
     return NewJob(step="publish", args={"file_id": file_id, "price_file_id": price_file_id})
 
 
+def is_publishable(outcome: Outcome, charges: int) -> bool:
+    """Whether a reading gave prices worth having: a whole file's, or what is whole of a cut one."""
+    return charges > 0 and outcome in (Outcome.OK, Outcome.INCOMPLETE)
+
+
 def after_parsing(connection: Connection, price_file_id: str, snapshot: dict[str, Any], now: datetime) -> list[NewJob]:
     """What becomes of an address once its bytes are read: published, or ended with the reading's outcome."""
     outcome = Outcome(snapshot["outcome"])
-    if snapshot["charges"] and outcome in (Outcome.OK, Outcome.INCOMPLETE):
+    if is_publishable(outcome, snapshot["charges"]):
         return [publish_job(snapshot["file_id"], price_file_id)]
     message, again = snapshot["message"] or "", next_try(outcome, now)
     catalog.end(connection, price_file_id, outcome, snapshot["reason"], message=message, next_try_at=again)

@@ -10,7 +10,7 @@ from glimmr.jobs.child import run_in_child
 from glimmr.jobs.job import Job, NewJob, Result, Tell
 from glimmr.model import FileReport
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import after_parsing, next_try
+from glimmr.pipeline.download_step import after_parsing, is_publishable, next_try
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.settings import Settings
 from glimmr.stores import catalog, snapshots
@@ -63,7 +63,7 @@ class ParseStep:
         return self._result(report)
 
     def _shelve(self, report: FileReport, folder: Path) -> None:
-        if report.charges:
+        if is_publishable(Outcome(report.outcome), report.charges):
             self._parts.lake.place(report.file_id, report.parser_version, folder)
         rejects = folder / "rejects.parquet"
         if rejects.exists():

@@ -18,6 +18,7 @@ from glimmr.errors import JobCancelled, LeaseLost, ServerError, ShuttingDown, St
 from glimmr.events import Event
 from glimmr.jobs import ledger
 from glimmr.jobs.child import run_in_child
+from glimmr.jobs.endings import finish
 from glimmr.jobs.job import Job, NewJob, Result, Tell, Terms
 from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.steady import Steady
@@ -101,6 +102,23 @@ def test_a_result_changes_the_domain_and_puts_the_following_jobs_in_one_transact
     assert told.count("job.enqueued") == 2
     assert database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM toy_effects").scalar()) == 1
     database.write(lambda c: c.exec_driver_sql("DROP TABLE toy_effects"))
+
+
+def test_an_end_that_is_written_again_is_applied_once(database: Database) -> None:
+    """The answer to the first commit was lost; the transaction is repeated."""
+    applied: list[int] = []
+    (job_id,) = put(database, *toys_of(1))
+    job = take(database, job_id)
+    assert job is not None
+    result = Result(outcome=Outcome.OK, apply=lambda _: applied.append(1), next=[NewJob(step="next")])
+    first = database.write(lambda c: finish(c, job, result))
+    assert [new.step for new in first.values()] == ["next"]
+    following = take(database, next(iter(first)))
+    assert following is not None
+    database.write(lambda c: finish(c, following, Result(outcome=Outcome.OK)))
+    assert database.write(lambda c: finish(c, job, result)) == {}
+    assert applied == [1]
+    assert len(database.read(ledger.listing)) == 2
 
 
 def test_a_result_that_cannot_be_applied_changes_nothing_and_is_a_failed_attempt(database: Database) -> None:
@@ -376,6 +394,28 @@ def test_stopping_hands_unfinished_jobs_back_uncharged_and_takes_nothing_new(
     assert {row(database, job_id)["state"] for job_id in ids} == {"ready"}
     assert {row(database, job_id)["attempt"] for job_id in ids} == {1}
     assert told.count("job.handed_back") == 2
+
+
+def test_what_a_step_makes_of_being_stopped_is_not_held_against_its_job(database: Database) -> None:
+    async def do(job: Job, tell: Tell) -> Result:
+        try:
+            return await listen_until_stopped(job, tell)
+        except ShuttingDown:
+            raise ServerError("the connection was closed") from None
+
+    toy = Toy(do)
+    (job_id,) = put(database, *toys_of(1))
+
+    async def stopped() -> None:
+        stop = asyncio.Event()
+        working = asyncio.create_task(work_off(database, {"toy": toy}, stop=stop))
+        await until(lambda: toy.ran)
+        stop.set()
+        await working
+
+    asyncio.run(stopped())
+    assert history(database, job_id) == ["handed_back"]
+    assert row(database, job_id)["attempt"] == 1
 
 
 def test_a_step_that_does_not_listen_is_left_behind_after_a_while(database: Database) -> None:

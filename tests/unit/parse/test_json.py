@@ -91,6 +91,18 @@ def test_unknown_keys_are_kept_in_extra_at_every_level(tmp_path: Path, block_byt
     assert got.findings()["GL-UNKNOWN-COLUMN"] == 4
 
 
+def test_keys_that_are_odd_or_too_many_or_deep_inside_are_kept_too(tmp_path: Path) -> None:
+    odd = item("A", {"payer_name": "P", 'a"b': 1.50}, gross_charge=1)
+    odd["code_information"] = [{"code": "1", "type": "CPT", "desc": "x"}, {"code": "2", "type": "RC", "desc": "y"}]
+    odd["drug_information"] = {"unit": 1, "type": "ML", "name": "z"}
+    many = [{**item("B", gross_charge=1), f"key {n}": n} for n in range(300)]
+    got = read(tmp_path, document([odd, *many]), block_bytes=2000)
+    assert json.loads(dict(got.rates[0]["extra"])["more"]) == {'a"b': 1.5}
+    assert dict(got.charges[0]["extra"]) == {"code_information.desc": '["x", "y"]', "drug_information.name": "z"}
+    said = [dict(charge["extra"]) for charge in got.charges[1:]]
+    assert all(s.get(f"key {n}", s.get("more")) in {str(n), f'{{"key {n}": {n}}}'} for n, s in enumerate(said))
+
+
 def test_an_element_that_gives_no_charge_is_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
     bad: list[Any] = [{"description": "nothing", "standard_charges": []}, {"description": "nil"}, "text", 7, None, [1]]
     got = read(
@@ -150,6 +162,18 @@ def test_a_cut_document_keeps_every_whole_element(tmp_path: Path, block_bytes: i
     assert [(r["position"], r["reason"]) for r in got.rejects] == [("/sci/15", "cut_short")]
 
 
+def test_half_a_surrogate_pair_and_deep_nesting_do_no_harm(tmp_path: Path) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    text = document(
+        [item("A@", gross_charge=1), item("B", gross_charge=2), item("C", gross_charge="#")], hospital_name="H@"
+    )
+    text = text.replace("@", "\\ud800").replace('"#"', deep)[:-1] + f', "deep": {deep}}}'
+    got = read(tmp_path, text)
+    assert [c["description"] for c in got.charges] == ["A?", "B"]
+    assert got.member.header.hospital_name == "H?"
+    assert [r["reason"] for r in got.rejects] == ["malformed"]
+
+
 def test_a_document_cut_behind_the_table_is_incomplete_too(tmp_path: Path) -> None:
     text = document([item("A", gross_charge=1)])
     assert read(tmp_path, text[:-1]).ended == ("incomplete", "truncated")
@@ -187,7 +211,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b"]), VALUES, min_size=1, max_size=2), max_size=5), st.booleans()
 )

@@ -8,10 +8,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from glimmr.errors import StorageFault
 from glimmr.model import FileReport
 from glimmr.outcomes import Outcome, is_reason
 from glimmr.parse import PARSER_VERSION, Limits, parse, parse_in_child
 from glimmr.price_table import CHARGES, RATES, REJECTS, schema
+from glimmr.settings import Settings
 
 from .papers import PREAMBLE, TALL, document, item, read
 
@@ -34,6 +36,20 @@ def test_the_files_have_the_schema_of_the_price_table(tmp_path: Path) -> None:
         "rates.parquet",
         "rejects.parquet",
     ]
+
+
+def test_the_limits_are_those_of_the_settings() -> None:
+    for name in ("max_unpacked_bytes", "max_members", "max_rejected_percent"):
+        assert getattr(Limits(), name) == Settings.model_fields[name].default
+
+
+def test_a_folder_that_cannot_be_written_is_our_fault_and_not_the_file_s(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(CSV)
+    (tmp_path / "out").write_text("not a folder")
+    with pytest.raises(StorageFault):
+        parse(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(StorageFault):
+        parse(tmp_path / "absent", tmp_path / "elsewhere")
 
 
 def test_row_groups_are_small_and_ids_dense(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimmr.parse.tables.flags import names_of
@@ -32,6 +32,7 @@ def rows_of(
     return cells, numbers, flags, reader
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=8), st.sampled_from([3, 5, 16, 4096]))
 def test_any_table_reads_back_whatever_the_block_size(table: list[list[str]], block_bytes: int) -> None:
     cells, numbers, _, _ = rows_of(csv_text(table), 3, block_bytes)
@@ -96,6 +97,7 @@ def test_a_last_record_that_is_cut_is_told_and_not_read(block_bytes: int, tail: 
     assert reader.last_cut == (2, tail)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(list('a",\n1;')), max_size=60), st.sampled_from([1, 3, 8, 4096]))
 def test_any_text_gives_rows_and_no_exception(text: str, block_bytes: int) -> None:
     rows_of(text, 3, block_bytes)

@@ -5,7 +5,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimmr.parse.text import Text, recode
@@ -50,11 +50,13 @@ def test_a_recoded_line_is_told_by_its_offset() -> None:
     assert [data[at:].split(b"\n")[0].decode() for at in recoded] == ["bé", "d–"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(BLOCKS[2:]))
 def test_any_bytes_become_valid_text(data: bytes, block_bytes: int) -> None:
     text_of(data, block_bytes)
 
 
+@settings(deadline=None)
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\r\x00\ufeff"), max_size=200), st.sampled_from(BLOCKS[2:])
 )

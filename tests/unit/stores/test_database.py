@@ -101,26 +101,26 @@ def test_many_threads_write_without_losing_anything(database: Database) -> None:
     assert len(numbers(database)) == 150
 
 
-def test_a_write_that_read_first_waits_its_turn_instead_of_failing(database: Database) -> None:
-    """A deferred transaction that turns into a writer gets 'database is locked' at once, in spite of any time-out."""
-    other = Database(database.url.render_as_string())
-    inside, go_on = threading.Event(), threading.Event()
+def test_a_write_that_reads_first_has_its_turn_from_the_start(database: Database) -> None:
+    """Two deferred transactions that both read and then write cannot both go on: one would be thrown away."""
+    both = [Database(database.url.render_as_string(), patience_seconds=0) for _ in range(2)]
+    entered, go_on = [threading.Event(), threading.Event()], threading.Event()
 
-    def slow(connection: Connection) -> None:
+    def slow(connection: Connection, n: int) -> None:
         numbers_now = connection.execute(text("SELECT count(*) FROM numbers")).scalar_one()
-        inside.set()
+        entered[n].set()
         go_on.wait(10)
         put(connection, numbers_now)
 
-    first = threading.Thread(target=lambda: database.write(slow))
-    first.start()
-    inside.wait(10)
-    second = threading.Thread(target=lambda: other.write(slow))
-    second.start()
+    threads = [threading.Thread(target=lambda n=n: both[n].write(lambda c: slow(c, n))) for n in range(2)]
+    threads[0].start()
+    assert entered[0].wait(10)
+    threads[1].start()
+    assert not entered[1].wait(0.3)
     go_on.set()
-    first.join()
-    second.join()
-    other.close()
+    for thread, one in zip(threads, both, strict=True):
+        thread.join()
+        one.close()
     assert numbers(database) == [0, 1]
 
 

@@ -46,9 +46,7 @@ def read_items(first: int, items: list[Any], shapes: Shapes) -> Batch:
     draft.put("source_pos", places)
     _put_items(draft, items, item_of, per_item)
     _put_charges(draft, charges)
-    _put_learned(
-        draft, shapes.learned["item"], [items[at] for at in item_of.tolist()] if shapes.learned["item"] else []
-    )
+    _put_learned_of_items(draft, shapes, items, item_of)
     _put_learned(draft, shapes.learned["charge"], charges)
     rates = Draft(len(payers))
     rates.put("source_pos", _places("", places.take(pa.array(charge_of)), "/p/", _within(per_charge)))
@@ -161,6 +159,24 @@ def _put_learned(draft: Draft, keys: list[str], objects: Sequence[Any]) -> None:
         )
         if len(rows):
             draft.keep(rows, key, pa.array([_plain(bytes(raw[row])) for row in rows.tolist()], pa.string()))
+
+
+def _put_learned_of_items(draft: Draft, shapes: Shapes, items: list[Any], item_of: Ints) -> None:
+    """Every charge of an item has the item's unknown keys; those inside codes and drugs as `code_information.key`."""
+    learned = shapes.learned
+    if learned["item"]:
+        _put_learned(draft, learned["item"], [items[at] for at in item_of.tolist()])
+    for level, name in (("code", "code_information"), ("drug", "drug_information")):
+        for at, key in enumerate(learned[level]):
+            inner = [getattr(item, name) for item in items]
+            lists = [one if isinstance(one, list) else [one] for one in inner]
+            raw = [
+                [bytes(v) for o in ones if o is not None and (v := getattr(o, f"u{at}")) is not None] for ones in lists
+            ]
+            joined = [b"[" + b", ".join(found) + b"]" if len(found) > 1 else b"".join(found) for found in raw]
+            rows = np.flatnonzero([bool(joined[at]) for at in item_of.tolist()])
+            kept = [_plain(joined[item_of[row]]) for row in rows.tolist()]
+            draft.keep(rows, f"{name}.{key}", pa.array(kept, pa.string()))
 
 
 def _plain(raw: bytes) -> str:

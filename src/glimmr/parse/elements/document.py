@@ -143,7 +143,7 @@ class Document:
             name = key.decode("utf-8", "replace")
             try:
                 self.root.setdefault(name, json.loads(raw, strict=False))
-            except ValueError:
+            except (ValueError, RecursionError):
                 self.broken = self.broken or f"root, value of {name!r}"
 
     def _end_of_value(self) -> int | None:
@@ -202,7 +202,7 @@ class Document:
     def _decoded(self, raw: bytes) -> list[Any] | None:
         try:
             return self.shapes.many(with_exact_numbers(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def _numbered(self, items: list[Any]) -> tuple[int, list[Any]]:

@@ -24,7 +24,15 @@ _CHARGE = {
 }  # fmt: skip
 _ITEM = {"description": Text}
 _MAX_LEARNED = 200
-_NESTED = {"code_information", "drug_information", "standard_charges", "payers_information"}
+MORE = "more"  # what cannot be learned is kept under this key, as one JSON object
+# Known keys by level; those with None hold objects of another level.
+_KNOWN: dict[str, dict[str, Any]] = {
+    "item": _ITEM | dict.fromkeys(("code_information", "drug_information", "standard_charges")),
+    "charge": _CHARGE | dict.fromkeys(("payers_information",)),
+    "payer": _PAYER,
+    "code": _CODE,
+    "drug": _DRUG,
+}
 
 
 def attribute(key: str) -> str:
@@ -46,12 +54,12 @@ class Shapes:
     """Decoders of items. Keys nobody knows are learned from the first block that has them, so it stays fast."""
 
     def __init__(self) -> None:
-        self.learned: dict[str, list[str]] = {"item": [], "charge": [], "payer": []}
+        self.learned: dict[str, list[str]] = {level: [] for level in _KNOWN}
         self._build()
 
     def _build(self) -> None:
-        self._code = _struct("Code", _CODE, [])
-        self._drug = _struct("Drug", _DRUG, [])
+        self._code = _struct("Code", _CODE, self.learned["code"])
+        self._drug = _struct("Drug", _DRUG, self.learned["drug"])
         self._payer = _struct("Payer", _PAYER, self.learned["payer"])
         charge = _CHARGE | {"payers_information": list[self._payer] | None}
         self._charge = _struct("Charge", charge, self.learned["charge"])
@@ -82,33 +90,36 @@ class Shapes:
     def _learn(self, whole: bytes) -> bool:
         """Learn the unknown keys of a block. False when there is nothing (or too much) to learn."""
         try:
-            items = msgspec.json.decode(whole)
-        except msgspec.DecodeError:
+            items = _dicts(msgspec.json.decode(whole))
+        except (msgspec.DecodeError, RecursionError):
             return False
-        charges = [c for item in _dicts(items) for c in _dicts(item.get("standard_charges"))]
-        payers = [p for charge in charges for p in _dicts(charge.get("payers_information"))]
-        found = False
-        for level, known, objects in (
-            ("item", _ITEM, _dicts(items)),
-            ("charge", _CHARGE, charges),
-            ("payer", _PAYER, payers),
-        ):
-            fresh = dict.fromkeys(key for one in objects for key in one)
-            for key in fresh:
-                if key not in known and key not in _NESTED and key not in self.learned[level]:
-                    self.learned[level].append(key)
-                    found = True
-        if sum(map(len, self.learned.values())) > _MAX_LEARNED:
-            self.learned = {level: keys[:0] for level, keys in self.learned.items()}
-            found = False
+        charges = _inside(items, "standard_charges")
+        objects = {
+            "item": items,
+            "charge": charges,
+            "payer": _inside(charges, "payers_information"),
+            "code": _inside(items, "code_information"),
+            "drug": [item["drug_information"] for item in items if isinstance(item.get("drug_information"), dict)],
+        }
+        before = sum(map(len, self.learned.values()))
+        for level, known in _KNOWN.items():
+            for key in dict.fromkeys(key for one in objects[level] for key in one):
+                if key not in known and key not in self.learned[level]:
+                    self.learned[level].append(key if self._can_learn(key) else MORE)
+            self.learned[level] = list(dict.fromkeys(self.learned[level]))
         self._build()
-        return found
+        return sum(map(len, self.learned.values())) > before
+
+    def _can_learn(self, key: str) -> bool:
+        """Not too many keys, and only such as msgspec takes for a field; the others are kept together as `more`."""
+        room = sum(map(len, self.learned.values())) < _MAX_LEARNED
+        return room and key.isprintable() and not set('"\\') & set(key)
 
     def one(self, data: bytes) -> Any:
         """One element, whatever is odd about it. Raises UnreadableError when it gives no charge."""
         try:
             return self.many(data)[0]
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         try:
             raw = json.loads(data, strict=False, parse_float=Number, parse_int=Number, parse_constant=Number)
@@ -119,24 +130,40 @@ class Shapes:
     def _of_object(self, raw: Any) -> Any:
         if not isinstance(raw, dict):
             raise UnreadableError("no_object")
-        charges = raw.get("standard_charges")
-        charges = [charges] if isinstance(charges, dict) else charges
-        charges = [self._charge_of(one) for one in _dicts(charges)]
+        charges = [self._charge_of(one) for one in _dicts(raw.get("standard_charges"))]
         if not charges:
             raise UnreadableError("no_charges")
-        drug = raw.get("drug_information")
-        codes = [_fill(self._code, one, _CODE, []) for one in _dicts(raw.get("code_information"))]
-        item = _fill(self._item, raw, _ITEM, self.learned["item"], standard_charges=charges)
+        item = self._filled("item", self._item, raw, standard_charges=charges)
+        codes = [self._filled("code", self._code, one) for one in _dicts(raw.get("code_information"))]
         item.code_information = codes or None
-        item.drug_information = _fill(self._drug, drug, _DRUG, []) if isinstance(drug, dict) else None
+        drug = raw.get("drug_information")
+        item.drug_information = self._filled("drug", self._drug, drug) if isinstance(drug, dict) else None
         return item
 
     def _charge_of(self, raw: dict[str, Any]) -> Any:
-        charge = _fill(self._charge, raw, _CHARGE, self.learned["charge"])
-        payers = raw.get("payers_information")
-        payers = [payers] if isinstance(payers, dict) else payers
-        charge.payers_information = [_fill(self._payer, one, _PAYER, self.learned["payer"]) for one in _dicts(payers)]
+        charge = self._filled("charge", self._charge, raw)
+        payers = _dicts(raw.get("payers_information"))
+        charge.payers_information = [self._filled("payer", self._payer, one) for one in payers]
         return charge
+
+    def _filled(self, level: str, kind: Any, raw: dict[str, Any], **given: Any) -> Any:
+        """A struct from an object of any shape: what does not fit its type is written as text."""
+        made = kind(**given)
+        known, learned = _KNOWN[level], self.learned[level]
+        for key, want in known.items():
+            value = raw.get(key)
+            if value is None or want is None:
+                continue
+            if want is Names and isinstance(value, list):
+                setattr(made, attribute(key), [_plain(one) for one in value])
+            else:
+                setattr(made, attribute(key), _plain(value))
+        rest = {key: value for key, value in raw.items() if key not in known and key not in learned}
+        for index, key in enumerate(learned):
+            value = rest if key == MORE and rest else raw.get(key)
+            if value is not None:
+                setattr(made, f"u{index}", msgspec.Raw(_as_json(value).encode("utf-8", "replace")))
+        return made
 
 
 def _struct(name: str, known: dict[str, Any], learned: Iterable[str], *, required: str = "") -> type[msgspec.Struct]:
@@ -152,25 +179,21 @@ def _struct(name: str, known: dict[str, Any], learned: Iterable[str], *, require
     return msgspec.defstruct(name, fields, rename=names, gc=False, forbid_unknown_fields=True)
 
 
+def _inside(objects: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    return [inner for one in objects for inner in _dicts(one.get(key))]
+
+
 def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; an object that should have been in a list counts as one."""
+    if isinstance(value, dict):
+        return [value]
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _fill(kind: Any, raw: dict[str, Any], known: dict[str, Any], learned: list[str], **given: Any) -> Any:
-    """A struct from an object of any shape: what does not fit its type is written as text."""
-    made = kind(**given)
-    for key, want in known.items():
-        value = raw.get(key)
-        if value is None or attribute(key) in given:
-            continue
-        if want is Names and isinstance(value, list):
-            setattr(made, attribute(key), [str(one) for one in value])
-        else:
-            setattr(made, attribute(key), str(value) if isinstance(value, str) else _as_json(value))
-    for index, key in enumerate(learned):
-        if raw.get(key) is not None:
-            setattr(made, f"u{index}", msgspec.Raw(_as_json(raw[key]).encode("utf-8", "replace")))
-    return made
+def _plain(value: Any) -> str:
+    """A text, or anything else as JSON. Half a surrogate pair, which no text may hold, becomes `?`."""
+    text = str(value) if isinstance(value, str) else _as_json(value)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _as_json(value: Any) -> str:

@@ -23,6 +23,8 @@ Bools = npt.NDArray[np.bool_]
 
 _MICRO = 10**6
 _SENTINEL = 999_999_999
+_SENTINEL_EXPONENT = 8
+_LIMIT_EXPONENT = 12  # of MONEY_LIMIT
 _PROVABLE_DIGITS = 15
 _CONTEXT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 _STEP = Decimal(1).scaleb(-6)
@@ -61,10 +63,10 @@ def amount(text: str) -> tuple[int | None, int, bool]:
     bits = BIT["currency_text"] if number != stripped else 0
     value = Decimal(number)
     if parentheses:
-        value = -value
-    if int(abs(value)) == _SENTINEL if abs(value.adjusted()) < 20 else False:
+        value = value.copy_negate()  # unlike -value, it rounds nothing
+    if value.adjusted() == _SENTINEL_EXPONENT and int(value.copy_abs()) == _SENTINEL:
         return None, bits | BIT["sentinel_nine_nines"], False
-    if value.adjusted() >= 12 or abs(value) >= MONEY_LIMIT:
+    if value and value.adjusted() >= _LIMIT_EXPONENT:
         return None, bits | BIT["rounded"], True
     micro = int(value.quantize(_STEP, context=_CONTEXT).scaleb(6))
     if abs(micro) >= MONEY_LIMIT * _MICRO:

@@ -108,33 +108,28 @@ def read_header(cells: Sequence[str]) -> Columns:
     columns = Columns([cell.replace("\ufeff", "").strip() for cell in cells])
     groups: dict[tuple[str, str | None], Group] = {}
     seen: dict[str, int] = {}
+    understood: set[str] = set()
     for index, name in enumerate(columns.names):
         folded = fold(name)
         if _PLACEHOLDER.search(folded):
             columns.placeholders.append(index)
-        if not (_take_known(columns, index, folded) or _take_code(columns, index, folded)):
-            group = _payer_group(name, folded)
-            if group is not None and _take_group(groups, index, group):
-                continue
-            label = name or f"column {index + 1}"
-            seen[label] = seen.get(label, 0) + 1
-            again = seen[label] + (1 if _stands_already(columns, name, index) else 0)
-            if name and again > 1:
-                columns.duplicates.append(index)
-            columns.unknown.append((index, label if again == 1 else f"{label} ({again})"))
+        if _take_known(columns, index, folded) or _take_code(columns, index, folded):
+            understood.add(folded)
+            continue
+        group = _payer_group(name, folded)
+        if group is not None and _take_group(groups, index, group):
+            understood.add(folded)
+            continue
+        label = name or f"column {index + 1}"
+        seen[label] = seen.get(label, 0) + 1
+        again = seen[label] + (folded in understood)
+        if name and again > 1:
+            columns.duplicates.append(index)
+        columns.unknown.append((index, label if again == 1 else f"{label} ({again})"))
     columns.groups = list(groups.values())
     if columns.groups:
         _give_up_tall_columns(columns)
     return columns
-
-
-def _stands_already(columns: Columns, name: str, index: int) -> bool:
-    """Whether the same name stands in an earlier column that was understood (so this one was not taken)."""
-    if not name:
-        return False
-    unknown = {at for at, _ in columns.unknown}
-    folded = fold(name)
-    return any(fold(other) == folded and at not in unknown for at, other in enumerate(columns.names[:index]))
 
 
 def _take_known(columns: Columns, index: int, folded: str) -> bool:

@@ -110,7 +110,7 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, list):
         return " | ".join(filter(None, (_text(one) for one in value))) or None
-    return str(value).strip() or None
+    return str(value).encode("utf-8", "replace").decode("utf-8").strip() or None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

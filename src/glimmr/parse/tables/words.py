@@ -24,7 +24,6 @@ _GAPS = re.compile(r"[\s_-]+")
 _RANGE = re.compile(r"(\d{1,9})\s*(?:through|to|-|–)\s*(\d{1,9})", re.IGNORECASE | re.ASCII)  # noqa: RUF001 - as seen
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0*)?", re.ASCII)
 _MODIFIERS = re.compile(r"[|,;\s]+")
-_INT32_LIMIT = 2**31
 
 
 def put_word(draft: Draft, name: str, texts: pa.Array, known: dict[str, str], flag: str) -> None:
