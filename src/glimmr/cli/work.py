@@ -11,7 +11,8 @@ from glimmr.errors import UsageError
 
 def run(
     state: Annotated[
-        list[str] | None, typer.Option(help="A state or territory (code or name) to ask PRA about; may be repeated.")
+        list[str] | None,
+        typer.Option(help="States or territories (codes or names, comma-separated or repeated) to ask PRA about."),
     ] = None,
     all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
     from_list: Annotated[
@@ -34,7 +35,7 @@ def run(
     from glimmr.scan.places import PLACES, place_code
     from glimmr.scan.sources.listing import check_list
 
-    places = list(PLACES) if all_states else [place_code(text) for text in state or []]
+    places = list(PLACES) if all_states else [place_code(text) for given in state or [] for text in given.split(",")]
     asked = [("pra", place) for place in dict.fromkeys(places)]
     if from_list:
         check_list(from_list)

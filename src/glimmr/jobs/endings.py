@@ -49,10 +49,10 @@ def end_with_step(connection: Connection, job: Job, ending: Ending, step: Step) 
         return
     if ending.state != "ready":
         assert ending.outcome is not None, "a job that will not run again has an outcome"
-        step.gave_up(connection, job, ending.outcome, ending.reason, ending.message)
+        step.gave_up(connection, job, ending.outcome, ending)
     elif ending.charged:
         assert ending.outcome is not None, "a failure has the outcome it would end with"
-        step.waits(connection, job, ending.outcome, ending.reason, ending.delay_seconds)
+        step.waits(connection, job, ending.outcome, ending)
 
 
 def broken(error: BaseException | str, bug: Exception) -> Ending:

@@ -148,10 +148,10 @@ class Step(Protocol):
         """Do the work once. Running it twice must be harmless."""
         ...
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The job ended badly and will not run again: write that down, in the transaction that ends the job."""
         ...
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The job failed and will run again later: write down what is known so far, in the same transaction."""
         ...

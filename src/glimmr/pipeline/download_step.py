@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr.download import download
-from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Fetched
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
@@ -89,19 +89,18 @@ class DownloadStep:
 
         return Result(outcome=Outcome.OK, apply=apply, bytes=fetched.size_bytes)
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address failed for now: what is known so far, and when it is asked again."""
-        again = utcnow() + timedelta(seconds=delay_seconds)
-        key = job.args["price_file_id"]
-        catalog.end(connection, key, outcome, reason, message="", next_try_at=again, state="waiting")
+        key, again = job.args["price_file_id"], utcnow() + timedelta(seconds=ending.delay_seconds)
+        catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=again, state="waiting")
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address will not be asked again by itself before its next probe."""
         now, key = utcnow(), job.args["price_file_id"]
         if catalog.address(connection, key) is None:
             return
-        snapshots.record_answer(connection, key, now, outcome=outcome, reason=reason)
-        catalog.end(connection, key, outcome, reason, message=message, next_try_at=next_try(outcome, now))
+        snapshots.record_answer(connection, key, now, outcome=outcome, reason=ending.reason)
+        catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now))
 
 
 def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, dict[str, Any] | None]:

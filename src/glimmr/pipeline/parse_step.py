@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glimmr import events
 from glimmr.jobs.child import run_in_child
-from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import FileReport
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import after_parsing, is_publishable, next_try
@@ -88,11 +88,13 @@ class ParseStep:
             rows=report.charges + report.rates,
         )
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The addresses go on waiting for their bytes to be read."""
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Every address that gave these bytes ends as the reading did."""
         now = utcnow()
         for key in snapshots.waiting_for(connection, job.args["file_id"]):
-            catalog.end(connection, key, outcome, reason, message=message, next_try_at=next_try(outcome, now))
+            catalog.end(
+                connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now)
+            )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glimmr.jobs import ledger
-from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.net import redact
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import next_try, parse_job, publish_job
@@ -122,16 +122,16 @@ class PublishStep:
 
         return Result(outcome=Outcome.INCOMPLETE, reason="suspect_truncated", message=message, apply=apply)
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address goes on waiting."""
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address ends as its publishing did; what was current stays current."""
         key = job.args["price_file_id"]
         if key is None:
             return
         again = next_try(outcome, utcnow())
-        catalog.end(connection, key, outcome, reason, message=message, next_try_at=again)
+        catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=again)
 
 
 def _rows(connection: Connection, file_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:

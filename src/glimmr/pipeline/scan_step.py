@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.scan import Scanned, scan
@@ -34,22 +34,25 @@ class ScanStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Ask, remember what was said, and put a download for every address that is due."""
         name, place = job.args["source"], job.args["place"]
+        granted: list[int] = []  # once, however often the transaction is repeated
         scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, _pause(tell))
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
             ids = catalog.remember(connection, scanned.found, now)
             due = catalog.due(connection, ids, now, refresh=job.args["refresh"])
-            taken = due[: self._parts.allowance.take(len(due))]
+            if not granted:
+                granted.append(self._parts.allowance.take(len(due)))
+            taken = due[: granted[0]]
             catalog.begin(connection, [address.price_file_id for address in taken])
             return [download_job(address) for address in taken]
 
         return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=len(scanned.found))
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Nothing is known yet; the job's own row says why it waits."""
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """A source that fails changes nothing that is known; the job's own row says what failed."""
 
 

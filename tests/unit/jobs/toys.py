@@ -11,7 +11,7 @@ from typing import Any
 
 from glimmr import errors
 from glimmr.jobs import ledger
-from glimmr.jobs.job import Job, NewJob, Result, Step, Tell, Terms
+from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Tell, Terms
 from glimmr.jobs.worker import work
 from glimmr.outcomes import Outcome
 from glimmr.retry import Class, Verdict
@@ -52,11 +52,11 @@ class Toy:
         self.ran.append(job)
         return await self.do(job, tell)
 
-    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, reason: str, message: str) -> None:
-        self.said.append(("gave_up", job.id, outcome, reason))
+    def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
+        self.said.append(("gave_up", job.id, outcome, ending.reason))
 
-    def waits(self, connection: Connection, job: Job, outcome: Outcome, reason: str, delay_seconds: float) -> None:
-        self.said.append(("waits", job.id, outcome, delay_seconds))
+    def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
+        self.said.append(("waits", job.id, outcome, ending.delay_seconds))
 
 
 def new_database(folder: Path, *, patience_seconds: float = 10.0) -> Database:

@@ -1,0 +1,126 @@
+"""What every source of price files must do, asked over real HTTP where it asks the web."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from glimmr.errors import GlimmrError, ServerError, ShuttingDown
+from glimmr.model import Found, Skipped
+from glimmr.net import Client
+from glimmr.scan.source import Source
+from glimmr.scan.sources import SOURCES
+from glimmr.scan.sources.pra import Pra
+from glimmr.settings import Settings, load
+from glimmr.world import PRA_HOST, PraRules, Server, World, serve_in_thread, world
+
+
+def no_pause(_seconds: float) -> None:
+    """Nobody has to wait."""
+
+
+@pytest.fixture(scope="module")
+def built() -> World:
+    return world(seed=3, n=60, mix="clean")
+
+
+@pytest.fixture
+def server(built: World) -> Iterator[Server]:
+    with serve_in_thread(built, pra=PraRules(failing_states=frozenset({"GU"}))) as running:
+        yield running
+
+
+def settings_for(server: Server) -> Settings:
+    given = {name.removeprefix("GLIMMR_").lower(): value for name, value in server.settings.items()}
+    return load(pra_delay_seconds=0.0, **given)
+
+
+@pytest.fixture
+def make(server: Server) -> Iterator[Callable[[str], Source]]:
+    settings = settings_for(server)
+    with closing(Client(settings)) as client:
+        yield lambda name: SOURCES[name](client.ask, settings)
+
+
+@pytest.fixture
+def good_place(built: World, tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "list.csv"
+    lines = [f"{h.name},{h.state},{h.ccn},{f.url}" for h in built.hospitals for f in built.files_of(h)]
+    path.write_text("\n".join(["name,state,ccn,url", *lines]), encoding="utf-8")
+    return {"listing": str(path), "pra": next(h.state for h in built.hospitals if built.files_of(h))}
+
+
+BAD_PLACE = {"listing": "nowhere.csv", "pra": "GU"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_names_hospitals_with_ids_and_addresses(
+    name: str, make: Callable[[str], Source], good_place: dict[str, str]
+) -> None:
+    said = list(make(name).find(good_place[name], no_pause))
+    found = [record for record in said if isinstance(record, Found)]
+    assert found
+    for record in found:
+        assert record.source == name
+        assert record.hospital.hospital_id
+        assert len(record.hospital.state) == 2
+        assert record.url
+    assert all(record.reason for record in said if isinstance(record, Skipped))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_says_the_same_twice(name: str, make: Callable[[str], Source], good_place: dict[str, str]) -> None:
+    source = make(name)
+    assert list(source.find(good_place[name], no_pause)) == list(source.find(good_place[name], no_pause))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_that_cannot_say_raises_an_error_of_ours(name: str, make: Callable[[str], Source]) -> None:
+    with pytest.raises(GlimmrError):
+        list(make(name).find(BAD_PLACE[name], no_pause))
+
+
+def test_pra_finds_what_the_world_holds(built: World, make: Callable[[str], Source]) -> None:
+    source = make("pra")
+    for state in sorted({hospital.state for hospital in built.hospitals} - {"GU"}):
+        found = {r.url for r in source.find(state, no_pause) if isinstance(r, Found)}
+        assert found == {file.url for h in built.hospitals if h.state == state for file in built.files_of(h)}
+
+
+def test_a_failing_state_leaves_the_session_usable(make: Callable[[str], Source], good_place: dict[str, str]) -> None:
+    source = make("pra")
+    with pytest.raises(ServerError):
+        list(source.find("GU", no_pause))
+    assert list(source.find(good_place["pra"], no_pause))
+
+
+def test_an_ended_session_is_opened_again(built: World, good_place: dict[str, str]) -> None:
+    with serve_in_thread(built, pra=PraRules(session_seconds=0)) as server:
+        settings = settings_for(server)
+        with closing(Client(settings)) as client:
+            source = SOURCES["pra"](client.ask, settings)
+            with pytest.raises(GlimmrError):  # sessions end at once here: one new session is tried, then it is said
+                list(source.find(good_place["pra"], no_pause))
+        opened = [entry for entry in server.log if entry["path"] == "/user/session"]
+        assert len(opened) == 2
+
+
+def test_pra_is_asked_no_more_often_than_its_window_allows(built: World) -> None:
+    with serve_in_thread(built, pra=PraRules(requests=5)) as server:
+        settings = settings_for(server)
+        waits: list[float] = []
+
+        def stop_at_a_long_wait(seconds: float) -> None:
+            if seconds > 1:
+                waits.append(seconds)
+                raise ShuttingDown("the test ends here")
+
+        with closing(Client(settings)) as client:
+            source = Pra(client.ask, f"http://{PRA_HOST}", requests=5, delay_seconds=0)
+            with pytest.raises(ShuttingDown):
+                for state in itertools.cycle(["VT", "NH", "ME"]):
+                    list(source.find(state, stop_at_a_long_wait))
+        assert server.pra.refused == 0
+        assert 170 < waits[0] <= 180
