@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import shutil
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from glimmr.model import FileReport, Found
 from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_file
 from glimmr.pipeline.parts import Allowance, Parts
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_step import RunWeb, scan_job
 from glimmr.query import PriceTable
 from glimmr.scan.sources import SOURCES
 from glimmr.settings import Settings
@@ -109,7 +108,7 @@ def _parts(settings: Settings, database: Database, client: Client, limit: int | 
         blobs=Blobs(settings.data / "blobs"),
         lake=Lake(settings.data / "lake"),
         client=client,
-        sources={name: build(client.ask, settings) for name, build in SOURCES.items()},
+        sources={name: build(settings) for name, build in SOURCES.items()},
         scratch=settings.data / "scratch",
         allowance=Allowance(limit),
     )
@@ -155,8 +154,9 @@ def summary(parts: Parts, board: Board) -> dict[str, Any]:
 def dry_run(settings: Settings, asked: Sequence[tuple[str, str]], limit: int | None) -> list[dict[str, Any]]:
     """The addresses the sources name, without writing anything."""
     with closing(Client(settings)) as client:
-        sources = {name: build(client.ask, settings) for name, build in SOURCES.items()}
-        said = (record for name, place in asked for record in sources[name].find(place, time.sleep))
+        sources = {name: build(settings) for name, build in SOURCES.items()}
+        web = RunWeb(client, lambda **_: None, settings.scan_deadline_seconds)
+        said = (record for name, place in asked for record in sources[name].find(place, web))
         found = list(itertools.islice((record for record in said if isinstance(record, Found)), limit))
     return [{**asdict(record.hospital), "url": redact(record.url)} for record in found]
 

@@ -15,7 +15,7 @@ class Event:
 
 SCAN_FOUND = Event("scan.found", "a source named the price files of one place")
 FETCH_STARTED = Event("fetch.started", "an address is being asked for its bytes")
-FETCH_ENDED = Event("fetch.ended", "an address gave its bytes, and they are on the shelf")
+FETCH_ENDED = Event("fetch.ended", "an address answered: its bytes are on the shelf, or are those we have")
 PARSE_STARTED = Event("parse.started", "a child process began to read a snapshot")
 PARSE_ENDED = Event("parse.ended", "a snapshot was read to its end")
 PUBLISH_STARTED = Event("publish.started", "a price list is about to enter the price table")

@@ -59,7 +59,6 @@ MEANINGS: dict[Outcome, Meaning] = {
         "the address still serves the bytes we have",
         "not_modified",
         "same_bytes",
-        "already_parsed",
     ),
     Outcome.GONE: _meaning(
         _PUBLISHER,

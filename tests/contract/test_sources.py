@@ -4,21 +4,19 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from glimmr.errors import GlimmrError, ServerError, ShuttingDown
+from glimmr.errors import DeadlineExceeded, GlimmrError, ServerError, ShuttingDown
 from glimmr.model import Found, Skipped
 from glimmr.net import Client
-from glimmr.scan.source import Source
+from glimmr.pipeline.scan_step import RunWeb
+from glimmr.scan import Source, Web
 from glimmr.scan.sources import SOURCES
 from glimmr.scan.sources.pra import Pra
 from glimmr.settings import Settings, load
 from glimmr.world import PRA_HOST, PraRules, Server, World, serve_in_thread, world
-
-
-def no_pause(_seconds: float) -> None:
-    """Nobody has to wait."""
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +36,15 @@ def settings_for(server: Server) -> Settings:
 
 
 @pytest.fixture
-def make(server: Server) -> Iterator[Callable[[str], Source]]:
+def make(server: Server) -> Callable[[str], Source]:
     settings = settings_for(server)
-    with closing(Client(settings)) as client:
-        yield lambda name: SOURCES[name](client.ask, settings)
+    return lambda name: SOURCES[name](settings)
+
+
+@pytest.fixture
+def web(server: Server) -> Iterator[RunWeb]:
+    with closing(Client(settings_for(server))) as client:
+        yield RunWeb(client, lambda **_: None, 60)
 
 
 @pytest.fixture
@@ -57,9 +60,9 @@ BAD_PLACE = {"listing": "nowhere.csv", "pra": "GU"}
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_names_hospitals_with_ids_and_addresses(
-    name: str, make: Callable[[str], Source], good_place: dict[str, str]
+    name: str, make: Callable[[str], Source], web: Web, good_place: dict[str, str]
 ) -> None:
-    said = list(make(name).find(good_place[name], no_pause))
+    said = list(make(name).find(good_place[name], web))
     found = [record for record in said if isinstance(record, Found)]
     assert found
     for record in found:
@@ -71,56 +74,81 @@ def test_a_source_names_hospitals_with_ids_and_addresses(
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_says_the_same_twice(name: str, make: Callable[[str], Source], good_place: dict[str, str]) -> None:
+def test_a_source_says_the_same_twice(
+    name: str, make: Callable[[str], Source], web: Web, good_place: dict[str, str]
+) -> None:
     source = make(name)
-    assert list(source.find(good_place[name], no_pause)) == list(source.find(good_place[name], no_pause))
+    assert list(source.find(good_place[name], web)) == list(source.find(good_place[name], web))
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_that_cannot_say_raises_an_error_of_ours(name: str, make: Callable[[str], Source]) -> None:
+def test_a_source_that_cannot_say_raises_an_error_of_ours(name: str, make: Callable[[str], Source], web: Web) -> None:
     with pytest.raises(GlimmrError):
-        list(make(name).find(BAD_PLACE[name], no_pause))
+        list(make(name).find(BAD_PLACE[name], web))
 
 
-def test_pra_finds_what_the_world_holds(built: World, make: Callable[[str], Source]) -> None:
+def test_pra_finds_what_the_world_holds(built: World, make: Callable[[str], Source], web: Web) -> None:
     source = make("pra")
     for state in sorted({hospital.state for hospital in built.hospitals} - {"GU"}):
-        found = {r.url for r in source.find(state, no_pause) if isinstance(r, Found)}
+        found = {r.url for r in source.find(state, web) if isinstance(r, Found)}
         assert found == {file.url for h in built.hospitals if h.state == state for file in built.files_of(h)}
 
 
-def test_a_failing_state_leaves_the_session_usable(make: Callable[[str], Source], good_place: dict[str, str]) -> None:
+def test_a_failing_state_leaves_the_session_usable(
+    make: Callable[[str], Source], web: Web, good_place: dict[str, str]
+) -> None:
     source = make("pra")
     with pytest.raises(ServerError):
-        list(source.find("GU", no_pause))
-    assert list(source.find(good_place["pra"], no_pause))
+        list(source.find("GU", web))
+    assert list(source.find(good_place["pra"], web))
 
 
 def test_an_ended_session_is_opened_again(built: World, good_place: dict[str, str]) -> None:
     with serve_in_thread(built, pra=PraRules(session_seconds=0)) as server:
         settings = settings_for(server)
-        with closing(Client(settings)) as client:
-            source = SOURCES["pra"](client.ask, settings)
-            with pytest.raises(GlimmrError):  # sessions end at once here: one new session is tried, then it is said
-                list(source.find(good_place["pra"], no_pause))
+        with closing(Client(settings)) as client, pytest.raises(GlimmrError):
+            # Sessions end at once here: one new session is tried, then the error comes through.
+            list(SOURCES["pra"](settings).find(good_place["pra"], RunWeb(client, lambda **_: None, 60)))
         opened = [entry for entry in server.log if entry["path"] == "/user/session"]
         assert len(opened) == 2
 
 
+class _LongWait(Exception):
+    """The source wants to wait for longer than the test does."""
+
+
+class _Impatient(RunWeb):
+    def pause(self, seconds: float) -> None:
+        if seconds > 1:
+            raise _LongWait(seconds)
+
+
 def test_pra_is_asked_no_more_often_than_its_window_allows(built: World) -> None:
     with serve_in_thread(built, pra=PraRules(requests=5)) as server:
-        settings = settings_for(server)
-        waits: list[float] = []
-
-        def stop_at_a_long_wait(seconds: float) -> None:
-            if seconds > 1:
-                waits.append(seconds)
-                raise ShuttingDown("the test ends here")
-
-        with closing(Client(settings)) as client:
-            source = Pra(client.ask, f"http://{PRA_HOST}", requests=5, delay_seconds=0)
-            with pytest.raises(ShuttingDown):
-                for state in itertools.cycle(["VT", "NH", "ME"]):
-                    list(source.find(state, stop_at_a_long_wait))
+        source = Pra(f"http://{PRA_HOST}", requests=5, delay_seconds=0)
+        with closing(Client(settings_for(server))) as client, pytest.raises(_LongWait) as wait:
+            for state in itertools.cycle(["VT", "NH", "ME"]):
+                list(source.find(state, _Impatient(client, lambda **_: None, 60)))
         assert server.pra.refused == 0
-        assert 170 < waits[0] <= 180
+        assert 170 < wait.value.args[0] <= 180
+
+
+def test_a_stop_is_noticed_while_a_source_waits_and_while_a_server_is_silent(built: World) -> None:
+    def stopped(**_: Any) -> None:
+        raise ShuttingDown("this process is stopping")
+
+    with serve_in_thread(built) as server, closing(Client(settings_for(server))) as client:
+        web = RunWeb(client, stopped, 60)
+        with pytest.raises(ShuttingDown):
+            web.pause(60)
+        with pytest.raises(ShuttingDown):
+            list(Pra(f"http://{PRA_HOST}", requests=5, delay_seconds=0).find("VT", web))
+
+
+def test_a_scan_that_takes_too_long_ends(built: World) -> None:
+    with serve_in_thread(built) as server, closing(Client(settings_for(server))) as client:
+        web = RunWeb(client, lambda **_: None, deadline_seconds=-1)
+        with pytest.raises(DeadlineExceeded):
+            web.pause(0.5)
+        with pytest.raises(DeadlineExceeded):
+            web.ask(f"http://{PRA_HOST}/check")

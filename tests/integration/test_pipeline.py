@@ -109,6 +109,15 @@ def test_a_file_that_shrinks_is_not_believed_before_it_is_seen_twice(shop: Shop,
     assert published(settings) == [(3, "470000")]
 
 
+def test_the_same_bytes_again_are_neither_parsed_nor_published_again(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    told = run(settings, shop, "/a", refresh=True)
+    assert ended(told) == {("unchanged", "same_bytes"): 1}
+    assert {job["step"]: job["jobs"] for job in told["jobs"]} == {"scan": 2, "download": 2, "parse": 1, "publish": 1}
+    assert published(settings) == [(20, "470000")]
+
+
 def test_a_file_that_is_gone_keeps_its_last_prices(shop: Shop, settings: Settings) -> None:
     shop.files["/a"] = table(20)
     run(settings, shop, "/a")

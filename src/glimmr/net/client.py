@@ -1,6 +1,5 @@
 """Asks the web: one address, its redirects followed one by one, its bytes streamed into a sink or handed over whole."""
 
-import json
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +7,7 @@ from typing import Any
 
 import pycurl
 
-from glimmr.errors import ConnectionRefused, ProtocolError
+from glimmr.errors import ConnectionRefused
 from glimmr.net.answer import Answer, Reply
 from glimmr.net.lines import Lines
 from glimmr.net.options import Limits, Options
@@ -16,7 +15,7 @@ from glimmr.net.politeness import LocalPoliteness, Politeness
 from glimmr.net.request import Request, bad_redirect
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
-from glimmr.net.urls import host_of, normalise, redact
+from glimmr.net.urls import host_of, normalise
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
@@ -74,22 +73,6 @@ class Client:
         request = Request(url=normalise(url), method=method, headers=dict(headers or {}), body=body, decode=True)
         answer = self._follow(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
         return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=bytes(sink.data))
-
-    def get_json(self, url: str, **asked: Any) -> Any:
-        """`get_bytes`, read as JSON. Raises ProtocolError when it is none."""
-        reply = self.get_bytes(url, **asked)
-        try:
-            return json.loads(reply.body)
-        except ValueError as error:
-            shown = redact(reply.final_url)
-            raise ProtocolError(f"{shown}: the answer is not JSON: {error}", url=shown) from None
-
-    def ask(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> tuple[bytes, Mapping[str, str]]:
-        """`get_bytes` in the shape the sources of the scan room want: body, and headers with names in lower case."""
-        reply = self.get_bytes(url, method=method, headers=headers, body=body)
-        return reply.body, reply.headers
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from glimmr import events
 from glimmr.download import download
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Fetched
+from glimmr.net import redact
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parts import Parts, utcnow
@@ -61,6 +63,7 @@ class DownloadStep:
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
         has_bytes = known is not None and await asyncio.to_thread(self._parts.blobs.exists, known["blob_key"])
+        events.tell(events.FETCH_STARTED, url=redact(address.url))
         answer = await asyncio.to_thread(
             download,
             address.url,
@@ -72,22 +75,12 @@ class DownloadStep:
             etag=address.etag if has_bytes else None,
             last_modified=address.last_modified if has_bytes else None,
         )
+        size_bytes = answer.size_bytes if isinstance(answer, Fetched) else 0
+        events.tell(events.FETCH_ENDED, url=redact(address.url), bytes=size_bytes, http_status=answer.http_status)
         if isinstance(answer, Fetched):
-            return self._arrived(key, answer)
-        return _unchanged(key, address, known)
-
-    def _arrived(self, key: str, fetched: Fetched) -> Result:
-        def apply(connection: Connection) -> Sequence[NewJob]:
-            now = utcnow()
-            catalog.begin(connection, [key])  # it may have waited for this try
-            snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
-            snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
-            row = snapshots.snapshot(connection, fetched.file_id)
-            if row is None or row["parser_version"] != PARSER_VERSION:
-                return [parse_job(fetched.file_id)]
-            return after_parsing(connection, key, row, now)
-
-        return Result(outcome=Outcome.OK, apply=apply, bytes=fetched.size_bytes)
+            return _arrived(key, answer)
+        assert known is not None, "only bytes we have are asked about conditionally"
+        return _unchanged(key, known["file_id"])
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address failed for now: what is known so far, and when it is asked again."""
@@ -109,21 +102,37 @@ def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, di
     return catalog.address(connection, key), snapshots.snapshot(connection, file_id) if file_id else None
 
 
-def _unchanged(key: str, address: catalog.Address, known: dict[str, Any] | None) -> Result:
-    """The server says that our bytes are still the ones it has: an ill file stays ill, a good one is `unchanged`."""
-    assert known is not None, "only bytes we have are asked about conditionally"
+def _arrived(key: str, fetched: Fetched) -> Result:
+    def apply(connection: Connection) -> Sequence[NewJob]:
+        now = utcnow()
+        snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
+        snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
+        return _go_on(connection, key, fetched.file_id, "same_bytes", now)
+
+    return Result(outcome=Outcome.OK, apply=apply, bytes=fetched.size_bytes)
+
+
+def _unchanged(key: str, file_id: str) -> Result:
+    unchanged: dict[str, Any] = {"outcome": Outcome.UNCHANGED, "reason": "not_modified"}
 
     def apply(connection: Connection) -> Sequence[NewJob]:
         now = utcnow()
-        catalog.begin(connection, [key])
-        snapshots.record_answer(
-            connection, key, now, outcome=Outcome.UNCHANGED, reason="not_modified", file_id=known["file_id"]
-        )
-        if known["parser_version"] != PARSER_VERSION:
-            return [parse_job(known["file_id"])]
-        if address.current_file_id != known["file_id"]:
-            return after_parsing(connection, key, known, now)
-        catalog.end(connection, key, Outcome.UNCHANGED, "not_modified", message="", next_try_at=None)
-        return []
+        snapshots.record_answer(connection, key, now, file_id=file_id, **unchanged)
+        return _go_on(connection, key, file_id, "not_modified", now)
 
-    return Result(outcome=Outcome.UNCHANGED, reason="not_modified", apply=apply)
+    return Result(apply=apply, **unchanged)
+
+
+def _go_on(connection: Connection, key: str, file_id: str, why_unchanged: str, now: datetime) -> list[NewJob]:
+    """What follows for an address that gave these bytes: they are read, or published, or current already.
+
+    Bytes that were read before and gave no prices end the address as they did then: an ill file stays ill.
+    """
+    catalog.begin(connection, [key])  # it may have waited for this try
+    address, row = catalog.address(connection, key), snapshots.snapshot(connection, file_id)
+    if row is None or row["parser_version"] != PARSER_VERSION:
+        return [parse_job(file_id)]
+    if address is not None and address.current_file_id == file_id and row["outcome"] == Outcome.OK:
+        catalog.end(connection, key, Outcome.UNCHANGED, why_unchanged, message="", next_try_at=None)
+        return []
+    return after_parsing(connection, key, row, now)

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from glimmr.errors import DeadlineExceeded
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
+from glimmr.net import Client
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.scan import Scanned, scan
@@ -35,7 +37,8 @@ class ScanStep:
         """Ask, remember what was said, and put a download for every address that is due."""
         name, place = job.args["source"], job.args["place"]
         granted: list[int] = []  # once, however often the transaction is repeated
-        scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, _pause(tell))
+        web = RunWeb(self._parts.client, tell, self._parts.settings.scan_deadline_seconds)
+        scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, web)
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
@@ -62,13 +65,30 @@ def _said(scanned: Scanned) -> str:
     return f"{len(scanned.found)} found{skipped}"
 
 
-def _pause(tell: Tell) -> Callable[[float], None]:
-    """A wait that goes on telling, so that the lease is kept and a stop is noticed."""
+class RunWeb:
+    """The web for one run of a scan: everything it does tells, so that the lease is kept and a stop is noticed."""
 
-    def pause(seconds: float) -> None:
+    def __init__(self, client: Client, tell: Callable[..., None], deadline_seconds: float) -> None:
+        self._client, self._tell = client, tell
+        self._deadline_seconds = deadline_seconds
+        self._until = time.monotonic() + deadline_seconds
+
+    def ask(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """A small answer; see `scan.Web`."""
+        self._must_go_on()
+        reply = self._client.get_bytes(url, method=method, headers=headers, body=body, tell=self._tell)
+        return reply.body, reply.headers
+
+    def pause(self, seconds: float) -> None:
+        """Wait, telling how long it takes."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            tell(pausing_seconds=round(left, 1))
+            self._must_go_on()
+            self._tell(pausing_seconds=round(left, 1))
             time.sleep(min(left, _WAKE_SECONDS))
 
-    return pause
+    def _must_go_on(self) -> None:
+        if time.monotonic() > self._until:
+            raise DeadlineExceeded(f"the scan took longer than the {self._deadline_seconds:,.0f} s it may take")

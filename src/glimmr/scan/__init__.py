@@ -1,6 +1,6 @@
 """Room 1: find every hospital's price file."""
 
 from glimmr.scan.scan import Scanned, scan
-from glimmr.scan.source import Source
+from glimmr.scan.source import Source, Web
 
-__all__ = ["Scanned", "Source", "scan"]
+__all__ = ["Scanned", "Source", "Web", "scan"]

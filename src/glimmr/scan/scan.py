@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from glimmr import events
 from glimmr.model import Found, Skipped
-from glimmr.scan.source import Pause, Source
+from glimmr.scan.source import Source, Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Scanned:
     skipped: tuple[Skipped, ...]
 
 
-def scan(name: str, source: Source, place: str, pause: Pause) -> Scanned:
+def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
     """Everything `source` knows of `place`. Raises a GlimmrError when it cannot say."""
-    said = list(source.find(place, pause))
+    said = list(source.find(place, web))
     scanned = Scanned(
         tuple(record for record in said if isinstance(record, Found)),
         tuple(record for record in said if isinstance(record, Skipped)),

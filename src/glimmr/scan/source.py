@@ -1,27 +1,28 @@
-"""What a source of price files is, and the one small thing it may do to the web: ask."""
+"""What a source of price files is, and what it may do to the web: ask, and wait."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from glimmr.model import Found, Skipped
 
 
-class Ask(Protocol):
-    """One small request. Raises a FetchError; gives the body and the answer's headers, their names in lower case."""
+class Web(Protocol):
+    """The web as one run of a scan sees it: both calls keep the job's lease, and raise when the run should stop."""
 
-    def __call__(
+    def ask(
         self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
-        """Ask `url`."""
+        """A small answer's body and headers (their names in lower case). Raises a FetchError."""
         ...
 
-
-Pause = Callable[[float], None]  # waits that many seconds; raises when the run should stop
+    def pause(self, seconds: float) -> None:
+        """Wait; nothing when `seconds` is not positive."""
+        ...
 
 
 class Source(Protocol):
     """Something that knows where price files are."""
 
-    def find(self, place: str, pause: Pause) -> Iterator[Found | Skipped]:
+    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
         """What it knows of one place (a state's code, a list's path). Raises a GlimmrError when it cannot say."""
         ...

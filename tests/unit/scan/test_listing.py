@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,10 +8,23 @@ from glimmr.model import Found, Skipped
 from glimmr.scan.sources.listing import Listing
 
 
+class _NoWeb:
+    """A list needs no web."""
+
+    def ask(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError
+
+    def pause(self, seconds: float) -> None:
+        raise AssertionError
+
+
+NO_WEB = _NoWeb()
+
+
 def _find(tmp_path: Path, text: str | bytes) -> list[Found | Skipped]:
     path = tmp_path / "list.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return list(Listing().find(str(path), lambda _seconds: None))
+    return list(Listing().find(str(path), NO_WEB))
 
 
 def test_a_row_becomes_a_hospital_and_its_address(tmp_path: Path) -> None:
@@ -68,7 +82,7 @@ def test_a_list_without_an_address_column_is_refused_with_what_is_needed(tmp_pat
 
 def test_a_missing_list_is_named() -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv"):
-        list(Listing().find("nowhere.csv", lambda _seconds: None))
+        list(Listing().find("nowhere.csv", NO_WEB))
 
 
 def test_a_list_saved_by_excel_in_windows_is_read(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from glimmr.scan.source import Ask, Source
+from glimmr.scan.source import Source
 from glimmr.scan.sources.listing import Listing
 from glimmr.scan.sources.pra import Pra
 from glimmr.settings import Settings
 
-SOURCES: dict[str, Callable[[Ask, Settings], Source]] = {
-    "listing": lambda _ask, _settings: Listing(),
-    "pra": lambda ask, settings: Pra(
-        ask, settings.pra_url, requests=settings.pra_requests, delay_seconds=settings.pra_delay_seconds
+SOURCES: dict[str, Callable[[Settings], Source]] = {
+    "listing": lambda _settings: Listing(),
+    "pra": lambda settings: Pra(
+        settings.pra_url, requests=settings.pra_requests, delay_seconds=settings.pra_delay_seconds
     ),
 }

@@ -9,7 +9,7 @@ from glimmr.errors import UsageError
 from glimmr.model import Found, Hospital, Skipped
 from glimmr.scan.identity import clean_ccn, hospital_id, is_name
 from glimmr.scan.places import place_code
-from glimmr.scan.source import Pause
+from glimmr.scan.source import Web
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("name", "hospital", "hospital_name", "facility", "facility_name", "location_name", "location"),
@@ -33,9 +33,9 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
 class Listing:
     """A list in a file; the place is its path."""
 
-    def find(self, place: str, pause: Pause) -> Iterator[Found | Skipped]:
+    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
         """Every row of the list. Raises UsageError when the file is missing or has no url column."""
-        del pause
+        del web
         rows = _rows(Path(place))
         columns = _columns(next(rows, []), place)
         for number, row in enumerate(rows, start=2):

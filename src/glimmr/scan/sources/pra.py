@@ -12,7 +12,7 @@ import msgspec
 from glimmr.errors import AuthRequired, Forbidden, ProtocolError
 from glimmr.model import Found, Hospital, Skipped
 from glimmr.scan.identity import clean_ccn, hospital_id, is_name
-from glimmr.scan.source import Ask, Pause
+from glimmr.scan.source import Web
 
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
 _WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
@@ -51,30 +51,30 @@ class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
 class Pra:
     """The API at `url`. One session and one request window are shared by everybody who asks through this object."""
 
-    def __init__(self, ask: Ask, url: str, *, requests: int, delay_seconds: float) -> None:
-        self._ask, self._url = ask, url.rstrip("/")
+    def __init__(self, url: str, *, requests: int, delay_seconds: float) -> None:
+        self._url = url.rstrip("/")
         self._requests, self._delay_seconds = requests, delay_seconds
         self._asked: deque[float] = deque(maxlen=requests)
         self._session, self._session_since = "", -_SESSION_SECONDS
         self._searched = -delay_seconds
         self._turn = threading.Lock()
 
-    def find(self, place: str, pause: Pause) -> Iterator[Found | Skipped]:
+    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
         """The facilities of one state. `{}` means none. Raises a FetchError when the API does not answer."""
         with self._turn:
-            facilities = self._search(place, pause)
+            facilities = self._search(place, web)
         for facility in facilities:
             yield from _founds(facility, place)
 
-    def _search(self, state: str, pause: Pause) -> list[_Facility]:
-        pause(max(0.0, self._searched + self._delay_seconds - time.monotonic()))
+    def _search(self, state: str, web: Web) -> list[_Facility]:
+        web.pause(self._searched + self._delay_seconds - time.monotonic())
         self._searched = time.monotonic()
         path = "/facility/search?" + urlencode({"search": "", "searchstate": state})
         try:
-            data = self._get(path, pause)
+            data = self._get(path, web)
         except (AuthRequired, Forbidden):  # the session ended early: once more with a new one
             self._session = ""
-            data = self._get(path, pause)
+            data = self._get(path, web)
         try:
             answer = msgspec.json.decode(data or b"{}", type=list[_Facility] | _Nothing)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -83,14 +83,14 @@ class Pra:
             ) from error
         return answer if isinstance(answer, list) else []
 
-    def _get(self, path: str, pause: Pause) -> bytes:
+    def _get(self, path: str, web: Web) -> bytes:
         if not self._session or time.monotonic() - self._session_since > _SESSION_SECONDS:
-            self._open_session(pause)
-        return self._request(pause, "GET", path, {"sessionid": self._session})[0]
+            self._open_session(web)
+        return self._request(web, "GET", path, {"sessionid": self._session})[0]
 
-    def _open_session(self, pause: Pause) -> None:
+    def _open_session(self, web: Web) -> None:
         body = json.dumps({"username": str(int(time.time() * 1000)), "password": ""}).encode()
-        data, headers = self._request(pause, "POST", "/user/session", {"content-type": "application/json"}, body)
+        data, headers = self._request(web, "POST", "/user/session", {"content-type": "application/json"}, body)
         try:
             session = headers.get("sessionid") or msgspec.json.decode(data, type=_Session).sessionid
         except msgspec.DecodeError as error:
@@ -100,13 +100,13 @@ class Pra:
         self._session, self._session_since = str(session), time.monotonic()
 
     def _request(
-        self, pause: Pause, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+        self, web: Web, method: str, path: str, headers: dict[str, str], body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
         if len(self._asked) == self._requests:
-            pause(max(0.0, self._asked[0] + _WINDOW_SECONDS - time.monotonic()))
+            web.pause(self._asked[0] + _WINDOW_SECONDS - time.monotonic())
         self._asked.append(time.monotonic())
         sent = {"origin": _SITE, "referer": _SITE + "/", "accept": "application/json", **headers}
-        return self._ask(self._url + path, method=method, headers=sent, body=body)
+        return web.ask(self._url + path, method=method, headers=sent, body=body)
 
 
 def _founds(facility: _Facility, place: str) -> Iterator[Found | Skipped]:
