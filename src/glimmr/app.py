@@ -22,7 +22,7 @@ from glimmr.scan.sources import SOURCES
 from glimmr.settings import Settings
 from glimmr.stores import snapshots
 from glimmr.stores.blobs import Blobs
-from glimmr.stores.database import Database, migrate, sqlite_url
+from glimmr.stores.database import Database, is_migrated, migrate, sqlite_url
 from glimmr.stores.folder_lock import FolderLock, holder
 from glimmr.stores.lake import Lake
 from glimmr.watch import report
@@ -44,6 +44,8 @@ def looking(settings: Settings) -> Generator[Database]:
     _one_machine(settings)
     _must_exist(settings.data / "glimmr.sqlite", settings)
     with closing(_database(settings)) as database:
+        if not is_migrated(database):
+            raise _nothing_yet(settings)
         yield database
 
 
@@ -115,18 +117,32 @@ def _parts(settings: Settings, database: Database, client: Client, limit: int | 
 
 
 def _sweep(parts: Parts) -> None:
-    """Only the holder of the folder's lock may do this: whatever is in scratch, nobody works on it any more."""
-    shutil.rmtree(parts.scratch, ignore_errors=True)
-    parts.scratch.mkdir(parents=True)
+    """Only the holder of the folder's lock may do this: whatever is in scratch, nobody works on it any more.
+
+    `scratch` itself may be a link to another disk, so it stays.
+    """
+    try:
+        parts.scratch.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{parts.scratch} cannot be a folder ({error.strerror}): remove it or mount it") from error
+    for left in parts.scratch.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     parts.lake.create()
     parts.lake.sweep(keep=parts.database.read(snapshots.wanted))
 
 
 def _must_exist(path: Path, settings: Settings) -> None:
     if not path.exists():
-        raise UsageError(
-            f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
-        )
+        raise _nothing_yet(settings)
+
+
+def _nothing_yet(settings: Settings) -> UsageError:
+    return UsageError(
+        f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
+    )
 
 
 def status(settings: Settings) -> dict[str, Any]:

@@ -36,7 +36,7 @@ CHARGES: tuple[Column, ...] = (
     Column("description", pa.string(), True, "the item or service, as published"),
     Column("code", pa.string(), True, "the primary code, as published"),
     Column("code_type", pa.string(), True, "the primary code's type, upper case"),
-    Column("codes", CODES, True, "all code pairs, as published (type upper case)"),
+    Column("codes", CODES, False, "all code pairs, as published (type upper case); empty when there are none"),
     Column("hcpcs", pa.string(), True, "HCPCS or CPT code, upper case"),
     Column("ms_drg", pa.string(), True, "MS-DRG, 3 digits"),
     Column("ndc", pa.string(), True, "NDC, 11 digits"),

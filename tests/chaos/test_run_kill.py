@@ -13,6 +13,8 @@ import pytest
 from glimmr.world import Server, World, serve_in_thread, world
 from tests.support import line
 
+KILLS = 5
+
 
 @pytest.fixture(scope="module")
 def built() -> World:
@@ -36,17 +38,17 @@ def test_five_kills_leave_the_tables_of_an_undisturbed_run(built: World, server:
     usual_seconds = time.monotonic() - began
 
     killed, chance = tmp_path / "killed", random.Random(os.getpid())
-    moments = [chance.uniform(0.15, 0.9) * usual_seconds for _ in range(5)]
-    for moment in moments:
+    moments: list[float] = []
+    while len(moments) < KILLS:
+        moments.append(chance.uniform(0.05, 0.3) * usual_seconds)
         process = subprocess.Popen(
             line.command("run", "--from", listed, "--data", killed),
             env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            process.wait(timeout=moment)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with pytest.raises(subprocess.TimeoutExpired):  # it must be killed, not end before
+            process.wait(timeout=moments[-1])
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     told = line.summary("run", "--from", listed, "--data", killed, env=env)
 
     assert told["ours"] is False, moments
@@ -72,7 +74,8 @@ def test_an_interrupted_run_hands_its_work_back_and_the_next_goes_on(
         env=env, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not server.requests_for(slow.url) and time.monotonic() < deadline:
+    while not server.requests_for(slow.url):
+        assert time.monotonic() < deadline, "the address was never asked"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=30)
@@ -98,7 +101,8 @@ def test_a_second_process_says_who_works_there_and_only_looks(built: World, serv
     )
     try:
         deadline = time.monotonic() + 60
-        while not server.requests_for(stuck.url) and time.monotonic() < deadline:
+        while not server.requests_for(stuck.url):
+            assert time.monotonic() < deadline, "the address was never asked"
             time.sleep(0.05)
         refused = line.glimmr("run", "--from", listed, "--data", data, env=env, exit_code=2)
         assert str(process.pid) in refused.stderr

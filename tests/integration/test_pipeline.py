@@ -2,8 +2,11 @@
 
 import asyncio
 import http.server
+import json
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 from glimmr import app
 from glimmr.errors import UsageError
 from glimmr.settings import Settings, load
+from glimmr.stores import snapshots
+from glimmr.watch.board import Board
 from tests.support import line
 
 HEADER = (
@@ -73,11 +78,20 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(settings: Settings, shop: Shop, *paths: str, refresh: bool = False) -> dict[str, Any]:
-    rows = [(f"Hospital {path}", "VT", f"47000{n}", shop.base + path) for n, path in enumerate(paths)]
+    rows = [(f"Hospital {n}", "VT", f"47000{n}", shop.base + path) for n, path in enumerate(paths)]
     listed = line.write_list(settings.data.parent / "list.csv", rows)
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=refresh, stop=asyncio.Event()))
     return app.status(settings)
+
+
+def summary_of(settings: Settings, asked: list[tuple[str, str]]) -> dict[str, Any]:
+    board = Board()
+    with app.working(settings) as parts:
+        asyncio.run(app.walk(parts, asked, refresh=False, stop=asyncio.Event()))
+        told = app.summary(parts, board)
+    board.close()
+    return told
 
 
 def ended(status: dict[str, Any]) -> dict[tuple[str, str], int]:
@@ -170,6 +184,102 @@ def test_a_price_list_that_vanished_from_the_shelf_is_made_again(shop: Shop, set
     assert published(settings) == [(20, "470000")]
 
 
+def test_a_hospital_named_later_gets_the_prices_that_are_here_already(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    url = shop.base + "/a"
+    for row in [("First", "VT", "470000", url), ("Second", "NH", "300001", url), ("Renamed", "VT", "470000", url)]:
+        listed = line.write_list(settings.data.parent / "list.csv", [row])
+        summary_of(settings, [("listing", str(listed))])
+    query = "SELECT hospital_id, name FROM file_hospitals ORDER BY ALL"
+    assert line.bare(settings.data).execute(query).fetchall() == [("300001", "Second"), ("470000", "Renamed")]
+    assert shop.asked == ["/a"]
+
+
+def test_a_source_that_does_not_answer_is_said_although_it_is_tried_again(settings: Settings) -> None:
+    nobody = settings.model_copy(
+        update={"pra_url": "http://127.0.0.1:1", "patience_seconds": 0.0, "max_attempts": 5, "retry_scale": 1.0}
+    )
+    told = summary_of(nobody, [("pra", "VT")])
+    (failed,) = told["failed_scans"]
+    assert (failed["place"], failed["reason"]) == ("VT", "connection_refused")
+    assert failed["next_try_at"] is not None
+    assert told["answered"] is False
+
+
+def test_bytes_that_vanished_before_they_were_read_are_brought_home_again(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    listed = line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")])
+    with app.working(settings) as parts:
+        exists, asked = parts.blobs.exists, []
+
+        def lose_once(key: str) -> bool:
+            asked.append(key)
+            if len(asked) == 1:
+                (settings.data / "blobs" / key).unlink()
+            return exists(key)
+
+        parts.blobs.exists = lose_once  # pyright: ignore[reportAttributeAccessIssue]
+        asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
+    assert ended(app.status(settings)) == {("ok", ""): 1}
+    assert shop.asked == ["/a", "/a"]
+
+
+def test_a_publishing_that_was_given_up_is_mended_at_the_next_start(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    shop.files["/a"] = table(25)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots, "point", _fail)
+        assert ended(run(settings, shop, "/a", refresh=True)) == {("internal_error", "unclassified"): 1}
+    assert sorted(published(settings)) == [(20, "470000"), (25, "470000")]
+    run(settings, shop, "/a")
+    assert published(settings) == [(20, "470000")]
+
+
+def _fail(*_: Any) -> None:
+    raise RuntimeError("a bug")
+
+
+def test_a_refresh_asks_an_address_at_once_that_waits_for_a_later_try(shop: Shop, settings: Settings) -> None:
+    patient = settings.model_copy(update={"retry_scale": 1.0, "patience_seconds": 0.0})
+    assert ended(run(patient, shop, "/a")) == {("gone", "not_found"): 1}
+    shop.files["/a"] = table(20)
+    assert ended(run(patient, shop, "/a")) == {("gone", "not_found"): 1}
+    assert ended(run(patient, shop, "/a", refresh=True)) == {("ok", ""): 1}
+
+
+def test_a_newer_file_without_prices_leaves_a_finding_and_the_older_prices(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    run(settings, shop, "/a")
+    shop.files["/a"] = (HEADER + "\n").encode()
+    assert ended(run(settings, shop, "/a", refresh=True)) == {("no_price_table", "no_charges"): 1}
+    assert published(settings) == [(20, "470000")]
+    assert _findings(settings, "GL-SHRINK") == 1
+
+
+def test_a_shrunk_file_has_one_finding_however_often_it_is_doubted(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(200)
+    run(settings, shop, "/a")
+    shop.files["/a"] = table(3)
+    run(settings, shop, "/a", refresh=True)
+    assert _findings(settings, "GL-SHRINK") == 1
+    (troubled,) = app.status(settings)["troubled"]
+    assert "a second time" in troubled["message"]
+
+
+def _findings(settings: Settings, code: str) -> int:
+    with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as connection:
+        return connection.execute("SELECT count(*) FROM findings WHERE code = ?", (code,)).fetchone()[0]
+
+
+def test_a_token_in_an_address_is_shown_nowhere(shop: Shop, settings: Settings) -> None:
+    shop.files["/a?sig=TOPSECRET"] = table(20)
+    told = run(settings, shop, "/a?sig=TOPSECRET", "/b?sig=TOPSECRET")
+    assert "TOPSECRET" not in json.dumps(told, default=str)
+    assert "TOPSECRET" not in str(line.bare(settings.data).execute("SELECT url FROM files").fetchall())
+    assert ended(told)["ok", ""] == 1
+
+
 def test_too_little_disk_space_is_said_before_any_work(shop: Shop, settings: Settings) -> None:
     full = settings.model_copy(update={"min_free_bytes": 2**60})
     done = line.glimmr(
@@ -178,6 +288,13 @@ def test_too_little_disk_space_is_said_before_any_work(shop: Shop, settings: Set
     )  # fmt: skip
     assert "are free on the disk" in done.stderr
     assert shop.asked == []
+
+
+def test_a_database_without_a_schema_is_nothing_yet(settings: Settings) -> None:
+    settings.data.mkdir()
+    (settings.data / "glimmr.sqlite").touch()
+    with pytest.raises(UsageError, match="there is nothing in"):
+        app.status(settings)
 
 
 @pytest.mark.parametrize("name", ["database_url", "redis_url", "store_url"])

@@ -1,5 +1,6 @@
 """How runs end in the database: fence, job, history row and what the step has to say, in one transaction."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Terms
 from glimmr.jobs.verdict import Decide, ending_of
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection
+
+_LOG = logging.getLogger(__name__)
 
 
 def good_end(result: Result) -> Ending:
@@ -84,6 +87,8 @@ def tell_end(job: Job, ending: Ending) -> None:
         "delay_seconds": ending.delay_seconds,
     }
     events.tell(event, **facts(job), **told)
+    if event is events.JOB_HANDED_BACK and ending.delay_seconds:  # nobody is to blame, so somebody must be told
+        _LOG.warning("%s job %d waits %.0f s: %s", job.step, job.id, ending.delay_seconds, ending.message)
 
 
 def facts(job: Job) -> dict[str, Any]:

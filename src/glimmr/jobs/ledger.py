@@ -192,6 +192,12 @@ def resume(connection: Connection, step: str) -> None:
     pause(connection, step, paused=False)
 
 
+def hasten(connection: Connection, waiting: Iterable[NewJob]) -> None:
+    """Let these jobs, where they wait for a later time, run now."""
+    if rows := [{"waiting_key": new.key} for new in waiting]:
+        connection.execute(sql.HASTEN, rows)
+
+
 def sign_in(connection: Connection, worker: str, *, host: str, pid: int, version: str) -> None:
     """Say that this worker lives."""
     connection.execute(sql.SIGN_IN, {"id": worker, "host": host, "pid": pid, "version": version})

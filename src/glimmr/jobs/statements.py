@@ -193,6 +193,7 @@ CANCEL = (
     .values(cancel_requested=True)
     .returning(jobs.c.id)
 )
+HASTEN = update(jobs).where(jobs.c.key == bindparam("waiting_key"), READY).values(run_at=_NOW)
 SIGN_IN = insert(workers).values(started_at=_NOW, beat_at=_NOW)
 SIGN_OUT = delete(workers).where(workers.c.id == bindparam("worker"))
 FORGET_WORKERS = delete(workers)

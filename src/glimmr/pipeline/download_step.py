@@ -7,9 +7,11 @@ from typing import Any
 
 from glimmr import events
 from glimmr.download import download
+from glimmr.errors import FetchError
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Fetched
-from glimmr.net import redact
+from glimmr.net import normalise, redact
+from glimmr.net.urls import host_of
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parts import Parts, utcnow
@@ -30,9 +32,26 @@ def parse_job(file_id: str) -> NewJob:
     return NewJob(step="parse", args={"file_id": file_id, "parser_version": PARSER_VERSION})
 
 
-def publish_job(file_id: str, price_file_id: str | None) -> NewJob:
-    """Put a price list into the price table for one address; without one, tell the table whose it still is."""
+def download_job(address: catalog.Address) -> NewJob:
+    """Bring home what is at an address."""
+    try:
+        host = host_of(normalise(address.url))
+    except FetchError:  # the download itself will say so
+        host = None
+    return NewJob(step="download", args={"price_file_id": address.price_file_id}, host=host)
+
+
+def publish_job(file_id: str, price_file_id: str) -> NewJob:
+    """Put a price list into the price table for one address."""
     return NewJob(step="publish", args={"file_id": file_id, "price_file_id": price_file_id})
+
+
+def reconcile_job(file_id: str, now: datetime) -> NewJob:
+    """Make the price table say of a snapshot what the catalog says: whose it is, or nothing.
+
+    The moment is part of the key: a job that runs already may have looked before the change that asks for this one.
+    """
+    return NewJob(step="publish", args={"file_id": file_id, "price_file_id": None, "at": now.isoformat()})
 
 
 def is_publishable(outcome: Outcome, charges: int) -> bool:
@@ -45,6 +64,9 @@ def after_parsing(connection: Connection, price_file_id: str, snapshot: dict[str
     outcome = Outcome(snapshot["outcome"])
     if is_publishable(outcome, snapshot["charges"]):
         return [publish_job(snapshot["file_id"], price_file_id)]
+    address = catalog.address(connection, price_file_id)
+    if address is not None and address.current_file_id is not None:
+        snapshots.put_finding(connection, snapshot["file_id"], "GL-SHRINK", "error", "no prices where there were some")
     message, again = snapshot["message"] or "", next_try(outcome, now)
     catalog.end(connection, price_file_id, outcome, snapshot["reason"], message=message, next_try_at=again)
     return []
@@ -59,7 +81,7 @@ class DownloadStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Ask the address; it answers with bytes, or that nothing changed."""
         key = job.args["price_file_id"]
-        address, known = self._parts.database.read(lambda connection: _known(connection, key))
+        address, known = await asyncio.to_thread(self._parts.database.read, lambda connection: _known(connection, key))
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
         has_bytes = known is not None and await asyncio.to_thread(self._parts.blobs.exists, known["blob_key"])

@@ -8,12 +8,13 @@ from glimmr.jobs import ledger
 from glimmr.jobs.job import Attempt, NewJob, Step, Terms
 from glimmr.jobs.verdict import Decide
 from glimmr.jobs.worker import work
-from glimmr.pipeline.download_step import DownloadStep
+from glimmr.pipeline.download_step import DownloadStep, reconcile_job
 from glimmr.pipeline.parse_step import ParseStep
-from glimmr.pipeline.parts import Parts
+from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.publish_step import PublishStep
 from glimmr.pipeline.scan_step import ScanStep
 from glimmr.settings import Settings
+from glimmr.stores import snapshots
 
 
 def steps(parts: Parts) -> dict[str, Step]:
@@ -29,7 +30,8 @@ def steps(parts: Parts) -> dict[str, Step]:
 async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> None:
     """Put the seeds, then run every job that is due until none is left, or until `stop` is set."""
     settings = parts.settings
-    await asyncio.to_thread(parts.database.write, lambda connection: ledger.enqueue(connection, seeds))
+    mends = await asyncio.to_thread(_mends, parts)
+    await asyncio.to_thread(parts.database.write, lambda connection: ledger.enqueue(connection, [*mends, *seeds]))
     await work(
         parts.database,
         steps(parts),
@@ -41,6 +43,19 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> No
         alone=True,
         version=__version__,
     )
+
+
+def _mends(parts: Parts) -> list[NewJob]:
+    """Jobs that make the price table say what the catalog says, where a publishing was given up in between.
+
+    What somebody still waits for is left to its own job.
+    """
+    named = parts.lake.named()
+    current, wanted = parts.database.read(
+        lambda connection: (snapshots.current(connection), snapshots.wanted(connection))
+    )
+    now = utcnow()
+    return [reconcile_job(file_id, now) for file_id in sorted((named ^ current) - wanted)]
 
 
 def _slots(settings: Settings) -> dict[str, int]:

@@ -2,36 +2,92 @@
 
 import asyncio
 import os
-import shutil
+import select
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from glimmr.download import NotModified, bring
-from glimmr.errors import UsageError
+from glimmr.errors import ChildError, FetchError, GlimmrError, NotReconciled, ShuttingDown, UsageError
 from glimmr.jobs.job import Tell
 from glimmr.model import FileReport
 from glimmr.net import Client
+from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parse_step import read_in_child
 from glimmr.query.flat import write_flat
+from glimmr.retry import History, decide
 from glimmr.settings import Settings
+from glimmr.stores.blobs import fault
 
 _TABLES = ("charges.parquet", "rates.parquet", "rejects.parquet")
+_NO_MORE_TRIES = History(failures=99)
+_LOOK_SECONDS, _PIECE_BYTES = 0.2, 1 << 20
+Value = TypeVar("Value")
 
 
 async def read_one(settings: Settings, client: Client, source: str, to: Path | None, tell: Tell) -> FileReport:
     """Read a path, an http(s) address, or `-` (stdin); write its tables into the folder, or the flat file, `to`.
 
-    Raises UsageError when the path cannot be read or `to` cannot be written, a FetchError, a ChildError.
+    An address that gives nothing and a child that breaks end in a report, too. Cancelling stops the work and leaves no
+    file. Raises UsageError when the path cannot be read or `to` cannot be written, a LocalFault.
     """
-    near = _folder_near(to)
+    near, started = _folder_near(to), time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".glimmr-", dir=near) as folder:
         scratch = Path(folder)
-        path = await asyncio.to_thread(_bytes_of, source, client, scratch / "bytes", tell)
-        report = await read_in_child(path, scratch / "prices", None, settings, tell)
-        if to is not None and report.charges:
-            await asyncio.to_thread(_deliver, scratch / "prices", to)
+        path = None
+        try:
+            path = await _in_thread(lambda told: _bytes_of(source, client, scratch / "bytes", told), tell)
+            report = await read_in_child(path, scratch / "prices", None, settings, tell)
+        except (FetchError, ChildError, NotReconciled) as error:
+            report = _broken(error, path.stat().st_size if path else 0, time.monotonic() - started)
+        if to is not None:
+            await _in_thread(lambda _: _deliver(scratch / "prices", to, report), tell)
     return report
+
+
+def _broken(error: GlimmrError, size_bytes: int, seconds: float) -> FileReport:
+    """The report of a reading that gave none: it ends as a job on the line does after its last try."""
+    verdict = decide(error, _NO_MORE_TRIES)
+    return FileReport(
+        file_id="",
+        bytes=size_bytes,
+        container=None,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        message=str(error),
+        rows_in=0,
+        items_out=0,
+        charges=0,
+        rates=0,
+        rows_rejected=0,
+        seconds=seconds,
+        peak_rss_bytes=0,
+        parser_version=PARSER_VERSION,
+        members=(),
+    )
+
+
+async def _in_thread(work: Callable[[Tell], Value], tell: Tell) -> Value:
+    """What `work` returns, from a thread. When this is cancelled, `work` is stopped by its `tell` and waited for."""
+    cancelled = threading.Event()
+
+    def telling(**progress: Any) -> None:
+        if cancelled.is_set():
+            raise ShuttingDown("it was told to stop")
+        tell(**progress)
+
+    thread = asyncio.ensure_future(asyncio.to_thread(work, telling))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait({thread})
+        thread.exception()  # it is of no interest any more
+        raise
 
 
 def _folder_near(to: Path | None) -> Path | None:
@@ -50,8 +106,7 @@ def _folder_near(to: Path | None) -> Path | None:
 
 def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> Path:
     if source == "-":
-        with spool.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+        _spool_stdin(spool, tell)
         return spool
     if source.lower().startswith(("http://", "https://")):
         fetched = bring(source, client=client, scratch=spool.parent, tell=tell)
@@ -65,9 +120,30 @@ def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> Path:
     return path
 
 
-def _deliver(prices: Path, to: Path) -> None:
+def _spool_stdin(spool: Path, tell: Tell) -> None:
+    """Never waits long for the next bytes, so that `tell` can stop it."""
+    if not sys.stdin:
+        raise UsageError("-: standard input is closed; give a path or an http(s) address")
+    descriptor, came = sys.stdin.fileno(), 0
+    try:
+        with spool.open("wb") as file:
+            while True:
+                tell(bytes=came)
+                if not select.select([descriptor], [], [], _LOOK_SECONDS)[0]:
+                    continue
+                piece = os.read(descriptor, _PIECE_BYTES)
+                if not piece:
+                    return
+                came += file.write(piece)
+    except OSError as error:
+        raise fault(error, "standard input could not be kept") from error
+
+
+def _deliver(prices: Path, to: Path, report: FileReport) -> None:
+    """A folder holds afterwards what this reading gave and nothing else; a flat file needs charges."""
     if to.suffix and not to.is_dir():
-        write_flat(prices / "charges.parquet", prices / "rates.parquet", to)
+        if report.charges:
+            write_flat(prices / "charges.parquet", prices / "rates.parquet", to)
         return
     for name in _TABLES:
         (to / name).unlink(missing_ok=True)  # of an earlier reading

@@ -10,7 +10,7 @@ from glimmr.jobs.child import run_in_child
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import FileReport
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import after_parsing, is_publishable, next_try
+from glimmr.pipeline.download_step import after_parsing, download_job, is_publishable, next_try, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.settings import Settings
 from glimmr.stores import catalog, snapshots
@@ -47,9 +47,13 @@ class ParseStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Read the bytes; every file ends in an outcome, so this ends well unless the child itself fails."""
         file_id = job.args["file_id"]
-        row = self._parts.database.read(lambda connection: snapshots.snapshot(connection, file_id))
+        row = await asyncio.to_thread(
+            self._parts.database.read, lambda connection: snapshots.snapshot(connection, file_id)
+        )
         if row is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"snapshot {file_id} is gone")
+        if not await asyncio.to_thread(self._parts.blobs.exists, row["blob_key"]):
+            return _brought_again(file_id)
         folder = self._parts.scratch / f"parse-{job.id}-{job.epoch}"
         folder.mkdir(parents=True)
         events.tell(events.PARSE_STARTED, file_id=file_id, bytes=row["bytes"])
@@ -76,7 +80,10 @@ class ParseStep:
             row = snapshots.snapshot(connection, report.file_id)
             assert row is not None, "it was read by its row"
             waiting = snapshots.waiting_for(connection, report.file_id)
-            return [job for key in waiting for job in after_parsing(connection, key, row, now)]
+            following = [job for key in waiting for job in after_parsing(connection, key, row, now)]
+            if snapshots.pointing_url(connection, report.file_id):
+                following.append(reconcile_job(report.file_id, now))
+            return following
 
         outcome = Outcome(report.outcome)
         return Result(
@@ -98,3 +105,14 @@ class ParseStep:
             catalog.end(
                 connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now)
             )
+
+
+def _brought_again(file_id: str) -> Result:
+    """The bytes are gone from the shelf: whoever waits for them is asked for them again."""
+
+    def apply(connection: Connection) -> Sequence[NewJob]:
+        waiting = (catalog.address(connection, key) for key in snapshots.waiting_for(connection, file_id))
+        return [download_job(address) for address in waiting if address is not None]
+
+    message = f"the bytes of {file_id} are not on the shelf any more: they are brought home again"
+    return Result(outcome=Outcome.CANCELLED, reason="superseded", message=message, apply=apply)

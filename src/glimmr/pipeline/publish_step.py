@@ -9,9 +9,9 @@ from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.net import redact
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import next_try, parse_job, publish_job
+from glimmr.pipeline.download_step import next_try, parse_job, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
-from glimmr.publish import publish, retract
+from glimmr.publish import publish, reassign, retract
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.database import Connection
 
@@ -41,27 +41,33 @@ class PublishStep:
         file_id, key = job.args["file_id"], job.args["price_file_id"]
         if key is None:
             return await self._reconcile(job, file_id, tell)
-        facts = self._parts.database.read(lambda connection: self._facts(connection, file_id, key))
+        facts = await asyncio.to_thread(
+            self._parts.database.read, lambda connection: self._facts(connection, file_id, key)
+        )
         if facts is None:
             return Result(outcome=Outcome.CANCELLED, reason="superseded", message="the address gave newer bytes")
         if facts.doubt:
             return self._doubted(key, facts)
         lake, version = self._parts.lake, facts.snapshot["parser_version"]
         if not await asyncio.to_thread(lake.placed, file_id, version):
-            lost = f"the price list of {file_id} is not on the shelf any more: it is parsed again"
-            again = [parse_job(file_id)]
-            return Result(outcome=Outcome.CANCELLED, reason="superseded", message=lost, next=again)
+            return _parsed_again(file_id)
         must_hold = fence(self._parts, job)
         done = await asyncio.to_thread(publish, lake, facts.file_row, facts.owners, fence=must_hold, tell=tell)
         return self._published(key, facts, rows=done.charges + done.rates if "charges" in done.changed else 0)
 
     async def _reconcile(self, job: Job, file_id: str, tell: Tell) -> Result:
+        """What no address points at leaves the table; what one does is there, and says whose it is."""
         lake, must_hold = self._parts.lake, fence(self._parts, job)
-        rows = self._parts.database.read(lambda connection: _rows(connection, file_id))
+        rows = await asyncio.to_thread(self._parts.database.read, lambda connection: _rows(connection, file_id))
         if rows is None:
             await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
-        else:
-            await asyncio.to_thread(publish, lake, *rows, fence=must_hold, tell=tell)
+            return Result(outcome=Outcome.OK)
+        file_row, owners = rows
+        if await asyncio.to_thread(reassign, lake, file_id, owners, fence=must_hold):
+            return Result(outcome=Outcome.OK)
+        if not await asyncio.to_thread(lake.placed, file_id, file_row["parser_version"]):
+            return _parsed_again(file_id)
+        await asyncio.to_thread(publish, lake, file_row, owners, fence=must_hold, tell=tell)
         return Result(outcome=Outcome.OK)
 
     def _facts(self, connection: Connection, file_id: str, key: str) -> _Facts | None:
@@ -70,9 +76,10 @@ class PublishStep:
             return None
         row = snapshots.snapshot(connection, file_id)
         assert row is not None, "an address's answer has a snapshot"
+        url = snapshots.pointing_url(connection, file_id, key) or address.url
         return _Facts(
             snapshot=row,
-            file_row=snapshots.file_row(connection, file_id, redact(address.url)),
+            file_row=snapshots.file_row(connection, file_id, redact(url)),
             owners=snapshots.owners(connection, file_id, key),
             doubt=self._doubt(connection, address, row),
         )
@@ -86,11 +93,14 @@ class PublishStep:
         if former is None or former["outcome"] != Outcome.OK:
             return None
         if row["outcome"] == Outcome.INCOMPLETE:
-            return "it was cut short, and what is current is whole"
+            return "it was cut short, and what is current is whole, so that stays"
         size_before, size_now = (s["charges"] + s["rates"] for s in (former, row))
         shrunk = size_now < size_before * (1 - self._parts.settings.shrink_percent / 100)
         if shrunk and snapshots.times_seen(connection, address.price_file_id, row["file_id"]) < 2:
-            return f"it has {size_now:,} prices where the current one has {size_before:,}"
+            return (
+                f"it has {size_now:,} prices where the current one has {size_before:,}, which stays until the address"
+                " gives these bytes a second time"
+            )
         return None
 
     def _published(self, key: str, facts: _Facts, *, rows: int) -> Result:
@@ -108,15 +118,15 @@ class PublishStep:
                 message=message,
                 next_try_at=next_try(outcome, now),
             )
-            return [publish_job(former, None)] if former else []
+            return [reconcile_job(former, now)] if former else []
 
         return Result(outcome=Outcome.OK, apply=apply, rows=rows)
 
     def _doubted(self, key: str, facts: _Facts) -> Result:
-        message = f"not published: {facts.doubt}; the current one stays until the address gives the same bytes again"
+        message = f"not published: {facts.doubt}"
 
         def apply(connection: Connection) -> None:
-            snapshots.add_finding(connection, facts.snapshot["file_id"], "GL-SHRINK", "error", facts.doubt or "")
+            snapshots.put_finding(connection, facts.snapshot["file_id"], "GL-SHRINK", "error", message)
             again = next_try(Outcome.INCOMPLETE, utcnow())
             catalog.end(connection, key, Outcome.INCOMPLETE, "suspect_truncated", message=message, next_try_at=again)
 
@@ -126,7 +136,7 @@ class PublishStep:
         """The address goes on waiting."""
 
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
-        """The address ends as its publishing did; what was current stays current."""
+        """The address ends as its publishing did; the next start makes the table say what the catalog says again."""
         key = job.args["price_file_id"]
         if key is None:
             return
@@ -140,6 +150,11 @@ def _rows(connection: Connection, file_id: str) -> tuple[dict[str, Any], list[di
     if url is None:
         return None
     return snapshots.file_row(connection, file_id, redact(url)), snapshots.owners(connection, file_id, None)
+
+
+def _parsed_again(file_id: str) -> Result:
+    message = f"the price list of {file_id} is not on the shelf any more: it is parsed again"
+    return Result(outcome=Outcome.CANCELLED, reason="superseded", message=message, next=[parse_job(file_id)])
 
 
 def fence(parts: Parts, job: Job) -> Callable[[], None]:

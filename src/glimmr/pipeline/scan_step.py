@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from glimmr.errors import DeadlineExceeded
+from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.net import Client
 from glimmr.outcomes import Outcome
+from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.scan import Scanned, scan
 from glimmr.stores import catalog
@@ -20,11 +23,6 @@ _WAKE_SECONDS = 0.2  # how soon a pause notices that the run should stop
 def scan_job(source: str, place: str, *, refresh: bool) -> NewJob:
     """Ask `source` about `place` (a state's code, a list's path)."""
     return NewJob(step="scan", args={"source": source, "place": place, "refresh": refresh})
-
-
-def download_job(address: catalog.Address) -> NewJob:
-    """Bring home what is at an address."""
-    return NewJob(step="download", args={"price_file_id": address.price_file_id}, host=address.host or None)
 
 
 class ScanStep:
@@ -42,13 +40,15 @@ class ScanStep:
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
-            ids = catalog.remember(connection, scanned.found, now)
+            ids, changed = _remember(connection, scanned, now)
             due = catalog.due(connection, ids, now, refresh=job.args["refresh"])
             if not granted:
                 granted.append(self._parts.allowance.take(len(due)))
             taken = due[: granted[0]]
             catalog.begin(connection, [address.price_file_id for address in taken])
-            return [download_job(address) for address in taken]
+            downloads = [download_job(address) for address in taken]
+            ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
+            return [*downloads, *(reconcile_job(file_id, now) for file_id in changed)]
 
         return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=len(scanned.found))
 
@@ -57,6 +57,15 @@ class ScanStep:
 
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """A source that fails changes nothing that is known; the job's own row says what failed."""
+
+
+def _remember(connection: Connection, scanned: Scanned, now: datetime) -> tuple[list[str], list[str]]:
+    """Write down what was said. Returns the addresses, and the current snapshots whose hospitals it changed."""
+    ids = [catalog.price_file_id(found.url) for found in scanned.found]
+    before = catalog.current_owners(connection, ids)
+    ids = catalog.remember(connection, scanned.found, now)
+    after = catalog.current_owners(connection, ids)
+    return ids, sorted(file_id for file_id in after if after[file_id] != before.get(file_id))
 
 
 def _said(scanned: Scanned) -> str:

@@ -69,6 +69,14 @@ def publish(
     return done
 
 
+def reassign(lake: Lake, file_id: str, hospitals: Sequence[Mapping[str, Any]], *, fence: Fence) -> bool:
+    """Say whose a published price list is. False, and nothing changes, when it is not published."""
+    if not lake.is_published(file_id):
+        return False
+    lake.put_rows("file_hospitals", file_id, hospitals, fence)
+    return True
+
+
 def retract(lake: Lake, file_id: str, *, fence: Fence) -> bool:
     """Take a file_id out of the price table, its row in `files` first. False when it was in none of the tables."""
     return lake.remove(file_id, fence)

@@ -1,11 +1,10 @@
 """What is known of hospitals and the addresses of their price files: plain functions of the caller's transaction."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,14 +23,6 @@ class Address:
     current_file_id: str | None
     etag: str | None
     last_modified: str | None
-
-    @property
-    def host(self) -> str:
-        """The host that is asked, lower case; empty when the address is no URL."""
-        try:
-            return urlsplit(self.url).hostname or ""
-        except ValueError:
-            return ""
 
 
 def price_file_id(url: str) -> str:
@@ -66,11 +57,17 @@ def upsert(
 def remember(connection: Connection, found: Sequence[Found], now: datetime) -> list[str]:
     """Write down what a source said. Nothing is ever deleted by it. Returns the addresses' ids, each once, in order."""
     people = {record.hospital.hospital_id: record for record in found}
+    known = _sources(connection, list(people))
     rows = [
-        {**asdict(record.hospital), "sources": [record.source], "updated_at": now, "exempt_reason": None}
-        for record in people.values()
+        {
+            **asdict(record.hospital),
+            "sources": sorted({*known.get(key, ()), record.source}),
+            "updated_at": now,
+            "exempt_reason": None,
+        }
+        for key, record in people.items()
     ]
-    replaced = [c.name for c in hospitals.c if c.name not in ("hospital_id", "sources", "exempt_reason")]
+    replaced = [c.name for c in hospitals.c if c.name not in ("hospital_id", "exempt_reason")]
     upsert(connection, hospitals, rows, replace=replaced)
     addresses = {price_file_id(record.url): record for record in found}
     upsert(
@@ -110,6 +107,24 @@ def remember(connection: Connection, found: Sequence[Found], now: datetime) -> l
     return list(addresses)
 
 
+_SOURCES = select(hospitals.c.hospital_id, hospitals.c.sources).where(
+    hospitals.c.hospital_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def _sources(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Which sources named these hospitals so far."""
+    return {row.hospital_id: row.sources for part in _parts(ids) for row in connection.execute(_SOURCES, {"ids": part})}
+
+
+_SHOWN = (
+    hospitals.c.hospital_id,
+    hospitals.c.ccn,
+    hospitals.c.name,
+    hospitals.c.city,
+    hospitals.c.state,
+    hospitals.c.zip,
+)
 _ADDRESS = (
     price_files.c.price_file_id,
     price_files.c.url,
@@ -130,10 +145,31 @@ def due(connection: Connection, ids: Sequence[str], now: datetime, *, refresh: b
     """Which of these addresses should be asked now: never tried, due again (with `refresh`: all that rest)."""
     statement = _REFRESH if refresh else _DUE
     rows: dict[str, Address] = {}
-    for start in range(0, len(ids), _CHUNK):
-        given: dict[str, Any] = {"ids": ids[start : start + _CHUNK]} | ({} if refresh else {"now": now})
+    for part in _parts(ids):
+        given: dict[str, Any] = {"ids": part} | ({} if refresh else {"now": now})
         rows |= {row["price_file_id"]: Address(**row) for row in connection.execute(statement, given).mappings()}
     return [rows[key] for key in ids if key in rows]
+
+
+_CURRENT_OWNERS = (
+    select(price_files.c.current_file_id, price_files.c.price_file_id, *_SHOWN)
+    .join(price_file_hospitals, price_file_hospitals.c.price_file_id == price_files.c.price_file_id)
+    .join(hospitals, hospitals.c.hospital_id == price_file_hospitals.c.hospital_id)
+    .where(_AMONG, price_files.c.current_file_id.is_not(None))
+)
+
+
+def current_owners(connection: Connection, ids: Sequence[str]) -> dict[str, set[tuple[Any, ...]]]:
+    """Whose the current snapshots of these addresses are, as the table `file_hospitals` shows it, by file_id."""
+    owners: dict[str, set[tuple[Any, ...]]] = {}
+    for part in _parts(ids):
+        for file_id, *owner in connection.execute(_CURRENT_OWNERS, {"ids": part}):
+            owners.setdefault(file_id, set()).add(tuple(owner))
+    return owners
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 # -- an address's life -------------------------------------------------------------------------------------------

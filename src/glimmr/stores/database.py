@@ -68,7 +68,7 @@ class Database:
             self._writing: AbstractContextManager[Any] = threading.Lock()
         else:
             self._writer = _postgresql_engine(self.url)
-            self._reader = self._writer.execution_options(postgresql_readonly=True)
+            self._reader = self._writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
             self._writing = nullcontext()
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -194,6 +194,11 @@ def _postgresql_engine(url: URL) -> Engine:
     return sqlalchemy.create_engine(
         url, connect_args=_POSTGRES_ARGUMENTS, pool_size=5, max_overflow=20, pool_timeout=10.0
     )
+
+
+def is_migrated(database: Database) -> bool:
+    """Whether there is a schema in it: a process killed at its first start may leave an empty file."""
+    return database.read(lambda connection: sqlalchemy.inspect(connection).has_table("alembic_version"))
 
 
 def migrate(database: Database) -> None:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from glimmr.errors import UsageError
+
 _NAME = "glimmr.lock"
 
 
@@ -17,9 +19,18 @@ class FolderLock:
 
     @classmethod
     def take(cls, folder: Path) -> "FolderLock | None":
-        """The lock on `folder`, or None when another process holds it (see `holder`). Creates the folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        """The lock on `folder`, or None when another process holds it (see `holder`). Creates the folder.
+
+        Raises UsageError when there can be no such folder, or nothing can be written in it.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise UsageError(
+                f"{folder} cannot be the data folder ({error.strerror}): name one that can be made and written, with"
+                " --data or GLIMMR_DATA"
+            ) from error
         # `holder` takes the lock for an instant to look; one who only looks must not turn a worker away.
         for _ in range(5):
             if _lock(descriptor, fcntl.LOCK_EX):

@@ -157,12 +157,16 @@ class Lake:
                 file_hospitals=self.file_uris("file_hospitals"),
             )
 
-    def unpublished(self) -> set[str]:
-        """file_ids the log of charges or rates names although `files` does not: a publish on its way, or broken off."""
+    def is_published(self, file_id: str) -> bool:
+        """Whether a price list is in `files`."""
+        return file_id in self.rows("files")["file_id"].to_pylist()
+
+    def named(self) -> set[str]:
+        """Every file_id that the log of any table names: published, on its way in, or broken off."""
         with storage_faults("the price table could not be read"):
             views = [view for view in (look(self._objects, table) for table in LARGE) if view]
-            named = {active.file_id for view in views for active in view.active if active.file_id is not None}
-        return named - set(self.rows("files")["file_id"].to_pylist())
+            large = {active.file_id for view in views for active in view.active if active.file_id is not None}
+        return large | set(self.rows("files")["file_id"].to_pylist())
 
     def _addresses(self, table: str, versions: dict[str, str]) -> dict[str, list[str]]:
         view = look(self._objects, table)

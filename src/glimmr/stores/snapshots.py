@@ -28,6 +28,7 @@ _WAITING_FOR = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fet
 _WANTED = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fetches.c.price_file_id).where(
     price_files.c.state == "working"
 )
+_CURRENT_ONES = select(price_files.c.current_file_id).where(price_files.c.current_file_id.is_not(None)).distinct()
 _TIMES_SEEN = (
     select(func.count())
     .select_from(fetches)
@@ -81,6 +82,11 @@ def latest_file_id(connection: Connection, price_file_id: str) -> str | None:
 def waiting_for(connection: Connection, file_id: str) -> list[str]:
     """The addresses that gave these bytes last and wait for what becomes of them."""
     return sorted(row.price_file_id for row in connection.execute(_WAITING_FOR, {"file_id": file_id}))
+
+
+def current(connection: Connection) -> set[str]:
+    """The snapshots that some address has as its current one: what the price table must hold."""
+    return {row.current_file_id for row in connection.execute(_CURRENT_ONES)}
 
 
 def wanted(connection: Connection) -> set[str]:
@@ -175,8 +181,9 @@ def record_report(connection: Connection, report: FileReport, now: datetime) -> 
         connection.execute(findings.insert(), rows)
 
 
-def add_finding(connection: Connection, file_id: str, code: str, severity: str, value: str) -> None:
-    """A finding about the snapshot as a whole, made outside the parser."""
+def put_finding(connection: Connection, file_id: str, code: str, severity: str, value: str) -> None:
+    """A finding about the snapshot as a whole, made outside the parser; it takes the place of an earlier one."""
+    connection.execute(findings.delete().where(findings.c.file_id == file_id, findings.c.code == code))
     connection.execute(
         findings.insert(), {"file_id": file_id, "code": code, "severity": severity, "value": value[:200], "count": 1}
     )
@@ -184,6 +191,9 @@ def add_finding(connection: Connection, file_id: str, code: str, severity: str, 
 
 # -- what the price table holds ----------------------------------------------------------------------------------
 
+_POINTS = or_(
+    price_files.c.current_file_id == bindparam("file_id"), price_files.c.price_file_id == bindparam("price_file_id")
+)
 _OWNERS = (
     select(
         hospitals.c.hospital_id, hospitals.c.ccn, hospitals.c.name, hospitals.c.city, hospitals.c.state, hospitals.c.zip
@@ -191,17 +201,12 @@ _OWNERS = (
     .distinct()
     .join(price_file_hospitals, price_file_hospitals.c.hospital_id == hospitals.c.hospital_id)
     .join(price_files, price_files.c.price_file_id == price_file_hospitals.c.price_file_id)
-    .where(
-        or_(
-            price_files.c.current_file_id == bindparam("file_id"),
-            price_files.c.price_file_id == bindparam("price_file_id"),
-        )
-    )
+    .where(_POINTS)
     .order_by(hospitals.c.hospital_id)
 )
 _FETCHED_AT = select(func.min(fetches.c.fetched_at)).where(fetches.c.file_id == bindparam("file_id"))
 _CURRENT = select(price_files.c.current_file_id).where(price_files.c.price_file_id == bindparam("id"))
-_POINTING_URL = select(func.min(price_files.c.url)).where(price_files.c.current_file_id == bindparam("file_id"))
+_POINTING_URL = select(func.min(price_files.c.url)).where(_POINTS)
 
 
 def owners(connection: Connection, file_id: str, price_file_id: str | None) -> list[dict[str, Any]]:
@@ -240,6 +245,9 @@ def point(connection: Connection, price_file_id: str, file_id: str, now: datetim
     return before if before and before != file_id else None
 
 
-def pointing_url(connection: Connection, file_id: str) -> str | None:
-    """An address that has these bytes as its current ones, or None when none has."""
-    return connection.execute(_POINTING_URL, {"file_id": file_id}).scalar_one()
+def pointing_url(connection: Connection, file_id: str, price_file_id: str | None = None) -> str | None:
+    """The first, by its text, of the addresses that point at these bytes and the one given; None: there is none.
+
+    The first, so that the table does not depend on which address was asked first.
+    """
+    return connection.execute(_POINTING_URL, {"file_id": file_id, "price_file_id": price_file_id}).scalar_one()

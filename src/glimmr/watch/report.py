@@ -3,7 +3,8 @@
 from typing import Any
 
 from glimmr.jobs import ledger
-from glimmr.outcomes import MEANINGS, Outcome
+from glimmr.net import redact
+from glimmr.outcomes import MEANINGS, Fault, Outcome
 from glimmr.stores import tally
 from glimmr.stores.database import Connection, Database
 from glimmr.watch.board import Board, Room
@@ -27,7 +28,8 @@ def _status(connection: Connection) -> dict[str, Any]:
         ],
         "jobs": jobs,
         "success_rate": success_rate(jobs),
-        "troubled": tally.troubled(connection, _MOST_TROUBLED),
+        "troubled": [file | {"url": redact(file["url"])} for file in tally.troubled(connection, _MOST_TROUBLED)],
+        "failed_scans": _failed_scans(connection),
     }
 
 
@@ -61,16 +63,30 @@ def summary(database: Database, board: Board) -> dict[str, Any]:
     found, skipped = board.scanned()
     download, parse, publish = (rooms.get(name, Room()) for name in ("download", "parse", "publish"))
     brought = sum(count for (outcome, _), count in download.ended.items() if outcome == Outcome.OK)
-    failed_scans = [
-        {"place": job["args"]["place"], "reason": job["reason"], "message": job["message"]}
-        for job in board.given_up()
-        if job["step"] == "scan"
-    ]
+    given_up = board.given_up()
+    failed = [_failed_scan(job) for job in given_up if job["step"] == "scan"] + facts["failed_scans"]
     return facts | {
         "scan": {"found": found, "skipped": skipped},
         "download": {"files": brought, "bytes": download.bytes},
         "parsed": parse.done,
         "rows": publish.rows,
-        "failed_scans": failed_scans,
-        "ours": any(fault(row["outcome"]) == "ours" for row in (*facts["outcomes"], *board.given_up())),
+        "failed_scans": failed,
+        "answered": any(outcome == Outcome.OK for outcome, _ in rooms.get("scan", Room()).ended),
+        "ours": any(_is_ours(row) for row in (*facts["outcomes"], *given_up)),
     }
+
+
+def _is_ours(row: dict[str, Any]) -> bool:
+    """A fault of ours, or work that stands still without anybody's fault: either way the file has no outcome yet."""
+    return fault(row["outcome"]) == Fault.OURS or row["state"] == "working"
+
+
+def _failed_scans(connection: Connection) -> list[dict[str, Any]]:
+    """The scans that failed and wait for another try."""
+    waiting = ledger.listing(connection, most=_MOST_TROUBLED, step="scan", state="ready")
+    return [_failed_scan(job) | {"next_try_at": job["run_at"]} for job in waiting if job["outcome"]]
+
+
+def _failed_scan(job: dict[str, Any]) -> dict[str, Any]:
+    said = {name: job["args"][name] for name in ("source", "place")}
+    return {**said, "reason": job["reason"], "message": job["message"], "next_try_at": None}

@@ -121,5 +121,6 @@ def test_retracting_half_way_leaves_it_unpublished(lake: Lake, folder: Path) -> 
     with pytest.raises(LeaseLost):
         retract(lake, A, fence=fence)
     assert lake.published().charges == {}
+    assert lake.named() == {A}
     assert retract(lake, A, fence=free)
-    assert lake.unpublished() == set()
+    assert lake.named() == set()
