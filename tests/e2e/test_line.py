@@ -53,7 +53,7 @@ def test_a_run_ends_as_the_world_knows_it_must(built: World, server: Server, tmp
     assert before > 0
     requests = len(_file_requests(server))
     second = line.summary("run", *words, "--data", data, env=env)
-    assert second["download"] == {"files": 0, "bytes": 0}
+    assert second["download"] == {"files": 0, "bytes": 0, "failed": 0}
     assert len(_file_requests(server)) == requests
     assert second["counts"] == first["counts"]
 

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from glimmr.cli import show
 from glimmr.cli.look import AsJson, Data
 
 _MOST_ROWS = 1000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 def prices(
@@ -58,9 +59,10 @@ def sql(
         if as_csv:
             columns, batches = table.stream(statement)
             writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(columns)
+            terminal = sys.stdout.isatty()
+            writer.writerow([show.clean(name) for name in columns] if terminal else columns)
             for batch in batches:
-                writer.writerows(batch)
+                writer.writerows([_csv_cell(value, terminal=terminal) for value in row] for row in batch)
             return
         rows = table.sql(statement, limit=None if as_json or not limit else limit)
     if as_json:
@@ -69,3 +71,14 @@ def sql(
     show.as_table(rows.columns, rows.rows)
     if rows.more:
         typer.echo(f"the first {limit:,} rows are shown; --limit 0 or --csv gives all")
+
+
+def _csv_cell(value: Any, *, terminal: bool) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe (OWASP ASVS 1.2.10); numbers stay numbers.
+
+    On a terminal it cannot steer that; into a file or a pipe it goes as it is.
+    """
+    if not isinstance(value, str):
+        return value
+    text = f"'{value}" if value.startswith(_FORMULA) else value
+    return show.clean(text) if terminal else text

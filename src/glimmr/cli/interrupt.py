@@ -1,27 +1,60 @@
-"""Ctrl-C: once stops cleanly, twice at once."""
+"""Ctrl-C and SIGTERM: once stops cleanly, twice at once."""
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import typer
 
+from glimmr.errors import ShuttingDown
+
 _EXIT_INTERRUPTED = 130
+_SHOW_CURSOR = "\x1b[?25h"
+Value = TypeVar("Value")
 
 
 async def until_idle(work: Callable[[asyncio.Event], Awaitable[None]]) -> bool:
     """Do `work`, which stops when its event is set. Returns whether somebody interrupted it."""
     stop = asyncio.Event()
+    _on_interrupt(stop.set, "unfinished work is handed back")
+    await work(stop)
+    return stop.is_set()
+
+
+def run_to_end(work: Coroutine[Any, Any, Value]) -> Value:
+    """What `work` returns. An interrupt cancels it, and when it has cleaned up, KeyboardInterrupt is raised."""
+
+    async def watched() -> Value:
+        task = asyncio.ensure_future(work)
+        _on_interrupt(task.cancel, "nothing is kept")
+        return await task
+
+    try:
+        return asyncio.run(watched())
+    except (asyncio.CancelledError, ShuttingDown):  # a signal to the whole group may reach a child first
+        raise KeyboardInterrupt from None
+
+
+def _on_interrupt(stop: Callable[[], object], promise: str) -> None:
+    """Call `stop` at the first signal, and end the process at the second."""
+    told = False
 
     def interrupted() -> None:
-        if stop.is_set():
+        nonlocal told
+        if told:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                if sys.stderr.isatty():
+                    sys.stderr.write(_SHOW_CURSOR)  # a live drawing has hidden it
+                    sys.stderr.flush()
             os._exit(_EXIT_INTERRUPTED)  # children end with their stdin; what is half done is swept by the next run
-        typer.echo("\nstopping: unfinished work is handed back (Ctrl-C again: at once)", err=True)
-        stop.set()
+        told = True
+        stop()
+        typer.echo(f"\nstopping: {promise} (Ctrl-C again: at once)", err=True)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
-    await work(stop)
-    return stop.is_set()

@@ -6,6 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
+from glimmr.outcomes import Outcome
+
+_STEPS = ("scan", "download", "parse", "publish")
+_STATES = ("ready", "running", "done", "dead", "cancelled")
 
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder (GLIMMR_DATA).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,20 +43,24 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         [(j["step"], j["state"], j["outcome"], f"{j['jobs']:,}") for j in facts["jobs"]],
         right=("jobs",),
     )
+    show.troubled(facts["troubled"])
 
 
 def jobs(
-    step: Annotated[str | None, typer.Option(help="Only jobs of this step.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only jobs that scan, download, parse or publish.")] = None,
     state: Annotated[str | None, typer.Option(help="Only ready, running, done, dead or cancelled ones.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only jobs that ended so.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only jobs that ended so (docs/reference/outcomes.md).")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most that many, newest first.")] = 50,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List jobs: what they do, how far they are, how they ended."""
     from glimmr import app
-    from glimmr.cli.options import load
+    from glimmr.cli.options import load, one_of
 
+    one_of("--step", step, _STEPS)
+    one_of("--state", state, _STATES)
+    one_of("--outcome", outcome, [known.value for known in Outcome])
     listed = app.jobs(load(data=data), step=step, state=state, outcome=outcome, limit=limit)
     if as_json:
         show.as_json(listed)

@@ -1,15 +1,36 @@
 """The command line: which commands there are, and how an error reaches a person."""
 
+import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from glimmr import __version__
 from glimmr.cli import ask, demo, look, read, work
+from glimmr.cli.show import clean_lines
 from glimmr.errors import GlimmrError, LocalFault, UsageError
+
+
+class _Commands(TyperGroup):
+    """Ends quietly when the reader of its output has seen enough (`glimmr sql … | head`)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Typer itself would end with 1 when standard output is closed."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                typer.echo(nl=False)  # flushes, where there is a standard output at all
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+            raise typer.Exit from None
+
 
 app = typer.Typer(
     name="glimmr",
+    cls=_Commands,
     help="Every US hospital's published prices, brought home into one table that anyone can query.",
     no_args_is_help=True,
     add_completion=False,
@@ -19,7 +40,7 @@ app = typer.Typer(
 for command in (work.run, read.parse, ask.prices, ask.sql, look.status, look.jobs, demo.demo):
     app.command()(command)
 
-_EXIT_USAGE, _EXIT_FAULT, _EXIT_INTERRUPTED = 2, 1, 130
+_EXIT_USAGE, _EXIT_FAULT = 2, 1
 
 
 def _version(wanted: bool) -> None:
@@ -48,12 +69,7 @@ def main() -> None:
         hint = " (a fault of this machine, not of a hospital)" if isinstance(error, LocalFault) else ""
         _say(f"{error}{hint}")
         sys.exit(_EXIT_FAULT)
-    except KeyboardInterrupt:
-        sys.exit(_EXIT_INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def _say(text: object) -> None:
-    typer.echo(f"glimmr: {text}", err=True)
+    typer.echo(f"glimmr: {clean_lines(text)}", err=True)

@@ -1,12 +1,15 @@
 """Settings with what the command line says on top, and the log they ask for."""
 
+import difflib
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import typer
 
 from glimmr import settings
-from glimmr.cli.show import clean
+from glimmr.cli.show import clean_lines
+from glimmr.errors import UsageError
 from glimmr.settings import Settings
 
 
@@ -14,8 +17,8 @@ class _ToStderr(logging.Handler):
     """Writes where standard error is at that moment: a live drawing puts itself in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line, free of control characters."""
-        typer.echo(clean(self.format(record)), err=True)
+        """Its lines, free of control characters."""
+        typer.echo(clean_lines(self.format(record)), err=True)
 
 
 def load(**given: Any) -> Settings:
@@ -25,3 +28,12 @@ def load(**given: Any) -> Settings:
         level=loaded.log_level.upper(), handlers=[_ToStderr()], format="%(levelname)s %(name)s: %(message)s", force=True
     )
     return loaded
+
+
+def one_of(option: str, given: str | None, known: Collection[str]) -> None:
+    """Raises UsageError, naming the near miss, when an option's value is none of the known ones."""
+    if given is None or given in known:
+        return
+    near = difflib.get_close_matches(given.lower(), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
+    raise UsageError(f"{option} {given}: there is no such value; {hint}")

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glimmr.cli.show import clean, size
+from glimmr.errors import LocalFault
 from glimmr.watch.board import Board, UnderWay
 
 _DRAW_SECONDS, _LINE_SECONDS = 0.25, 5.0
@@ -27,22 +28,21 @@ def line(board: Board, counts: Callable[[], Counts], *, shown: bool) -> Generato
         yield
         return
     console = Console(stderr=True)
-    draw = _drawn if console.is_terminal else _printed
-    with draw(console, board, counts):
+    with _drawn(console, board, counts) if console.is_terminal else _printed(board, counts):
         yield
 
 
 @contextmanager
 def _drawn(console: Console, board: Board, counts: Callable[[], Counts]) -> Generator[None]:
     with (
-        Live(_table(board, counts()), console=console, transient=True, auto_refresh=False) as live,
+        Live(_table(board, {}), console=console, transient=True, auto_refresh=False) as live,
         _every(_DRAW_SECONDS, lambda: live.update(_table(board, counts()), refresh=True)),
     ):
         yield
 
 
 @contextmanager
-def _printed(console: Console, board: Board, counts: Callable[[], Counts]) -> Generator[None]:
+def _printed(board: Board, counts: Callable[[], Counts]) -> Generator[None]:
     started = time.monotonic()
 
     def one_line() -> None:
@@ -55,17 +55,17 @@ def _printed(console: Console, board: Board, counts: Callable[[], Counts]) -> Ge
 
     with _every(_LINE_SECONDS, one_line):
         yield
-    del console
 
 
 @contextmanager
 def _every(seconds: float, work: Callable[[], None]) -> Generator[None]:
-    """Call `work` in a thread of its own, now and then, until the block ends."""
+    """Call `work` in a thread of its own, now and then, until the block ends; what this machine hinders is left out."""
     over = threading.Event()
 
     def repeat() -> None:
         while not over.wait(seconds):
-            work()
+            with suppress(LocalFault):
+                work()
 
     thread = threading.Thread(target=repeat, name="progress", daemon=True)
     thread.start()
@@ -119,8 +119,12 @@ def one_file(name: str, *, shown: bool) -> Generator[Callable[..., None]]:
     """A progress bar over the bytes of one file; gives the callable that moves it."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}", markup=False),  # a file may be called [/v2].csv
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
         task = bar.add_task(clean(name)[-60:], total=None)
 

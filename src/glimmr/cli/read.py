@@ -1,6 +1,5 @@
 """`glimmr parse`: read one file, without a database."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,18 +27,17 @@ def parse(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read one price file and say what is in it. The exit code tells the outcome (docs/reference/outcomes.md)."""
-    import asyncio
-
     from glimmr import app
+    from glimmr.cli.interrupt import run_to_end
     from glimmr.cli.options import load
     from glimmr.cli.progress import one_file
 
     target = _target(to)
     with one_file(source, shown=not as_json) as tell:
-        read = asyncio.run(app.read_one(load(), source, target, tell))
+        read = run_to_end(app.read_one(load(), source, target, tell))
     facts = read.as_dict()
     if report:
-        _write(report, json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        _write(report, show.json_text(facts) + "\n")
     if as_json:
         show.as_json(facts)
     else:
@@ -86,7 +84,7 @@ def _show(facts: dict[str, Any], to: str | None) -> None:
     meaning = MEANINGS[Outcome(facts["outcome"])].text
     spent = f"{show.size(facts['bytes'])} in {facts['seconds']:.1f} s"
     typer.echo(f"{facts['outcome']}: {show.clean(facts['message']) or meaning} ({spent})")
-    if to and facts["charges"]:
+    if to and (facts["charges"] or (facts["rows_rejected"] and Path(to).is_dir())):
         typer.echo(f"written to {to}")
 
 

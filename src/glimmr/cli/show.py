@@ -1,7 +1,7 @@
 """How things look in a terminal: tables, sizes, and JSON where a machine reads."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,13 +12,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from glimmr.outcomes import MEANINGS, Outcome
+
 _FILE_WIDTH = 200  # of a table that goes to a file or a pipe
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+_TAB = 9
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
+_BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# JSON itself escapes what is below a space.
+_JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), *_BIDI)}
 
 
 def clean(value: Any) -> str:
-    """The value as text that cannot steer a terminal (RELIABILITY S15: a hospital may be named with an escape)."""
-    return "" if value is None else str(value).translate(_CONTROL)
+    """The value as one line that cannot steer a terminal (RELIABILITY S15: a hospital may be named with an escape).
+
+    Control characters are escaped, and so is what reverses the direction of the text after it (Unicode UAX 9).
+    """
+    return "" if value is None else str(value).translate(_CONTROL | _BIDI)
+
+
+def clean_lines(value: Any) -> str:
+    """As `clean`, but its lines stay lines, indented from the second on: none can pass for a line of ours."""
+    return "\n  ".join(map(clean, str(value).split("\n")))
 
 
 def size(size_bytes: float) -> str:
@@ -32,7 +46,12 @@ def size(size_bytes: float) -> str:
 
 def as_json(value: Any) -> None:
     """Print the value as JSON: money as text, so that nobody's parser makes it a float; moments as ISO 8601."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """The JSON that `as_json` prints; it cannot steer a terminal either."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2).translate(_JSON)
 
 
 def _plain(value: Any) -> Any:
@@ -56,7 +75,7 @@ def as_table(
         console.width, most = _FILE_WIDTH, None
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, justify="right" if name in set(right) else "left", overflow="fold")
+        table.add_column(Text(clean(name)), justify="right" if name in set(right) else "left", overflow="fold")
     for row in rows:
         cells = zip(columns, map(clean, row), strict=True)
         table.add_row(*(Text(_short(cell, (most or {}).get(name))) for name, cell in cells))
@@ -100,3 +119,13 @@ def _amount(row: Any) -> str:
     if row.amount is not None:
         return money(row.amount)
     return f"{row.percentage.normalize():f} %" if row.percentage is not None else (row.algorithm or "")[:24]
+
+
+def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:
+    """Print the addresses that did not end well, and why; at most that many."""
+    for file in list(files)[:most]:
+        again = f" (asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC)" if file["next_try_at"] else ""
+        why = clean(file["message"]) or MEANINGS[Outcome(file["outcome"])].text
+        typer.echo(f"  {file['outcome']}: {clean(file['hospital'])}, {file['place']}{again}\n    {why}")
+    if most is not None and len(files) > most:
+        typer.echo(f"  … and {len(files) - most:,} more: `glimmr status`")

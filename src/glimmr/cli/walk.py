@@ -9,7 +9,6 @@ from glimmr import app
 from glimmr.cli import show
 from glimmr.cli.interrupt import until_idle
 from glimmr.cli.progress import line
-from glimmr.outcomes import MEANINGS, Outcome
 from glimmr.settings import Settings
 from glimmr.watch.board import Board
 
@@ -38,7 +37,7 @@ def exit_code(summary: dict[str, Any]) -> int:
     """What the shell is told."""
     if summary["interrupted"]:
         return _EXIT_INTERRUPTED
-    return _EXIT_OURS if summary["ours"] else 0
+    return _EXIT_OURS if summary["ours"] or not summary["answered"] else 0
 
 
 def show_summary(summary: dict[str, Any]) -> None:
@@ -51,32 +50,32 @@ def show_summary(summary: dict[str, Any]) -> None:
     for reason, count in found["skipped"].items():
         typer.echo(f"  skipped {count:,}: {show.clean(reason)}")
     for failed in summary["failed_scans"]:
-        typer.echo(f"  scan of {failed['place']} failed: {failed['reason']}: {show.clean(failed['message'])}")
-    if not down["bytes"] and known["published"]:
+        again = f" (asked again {failed['next_try_at']:%Y-%m-%d %H:%M} UTC)" if failed["next_try_at"] else ""
+        why = show.clean(failed["message"])
+        typer.echo(f"  {failed['source']} said nothing of {show.clean(failed['place'])}{again}\n    {why}")
+    if not down["bytes"] and not down["failed"] and known["published"]:
         typer.echo(f"0 bytes of files downloaded: what {known['price_files']:,} addresses have to give is here already")
     show.as_table(
         ("files", "outcome", "reason", "whose fault"),
         [(f"{o['files']:,}", o["outcome"] or o["state"], o["reason"], o["fault"]) for o in summary["outcomes"]],
         right=("files",),
     )
-    for file in summary["troubled"][:_MOST_SHOWN]:
-        again = f" (asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC)" if file["next_try_at"] else ""
-        why = show.clean(file["message"]) or MEANINGS[Outcome(file["outcome"])].text
-        typer.echo(f"  {file['outcome']}: {show.clean(file['hospital'])}, {file['place']}{again}\n    {why}")
-    hidden = len(summary["troubled"]) - _MOST_SHOWN
-    if hidden > 0:
-        typer.echo(f"  … and {hidden:,} more: `glimmr status`")
+    show.troubled(summary["troubled"], _MOST_SHOWN)
     typer.echo(
         f"the price table holds {known['published']:,} files, {known['charges']:,} charges and {known['rates']:,} rates"
         f" in {summary['lake']}"
     )
     if summary["interrupted"]:
         typer.echo("interrupted: the next run goes on from here")
-    if summary["ours"]:
-        typer.echo("a fault of ours remains: `glimmr jobs --state dead` shows it")
+    elif summary["ours"]:
+        typer.echo("a fault of ours remains: `glimmr jobs --state dead` and `--state ready` show it")
+    elif not summary["answered"]:
+        typer.echo("no source answered: is the network there? `glimmr jobs --step scan` shows what was tried")
 
 
-def dry_run(settings: Settings, asked: list[tuple[str, str]], limit: int | None, *, as_json: bool) -> None:
+def dry_run(
+    settings: Settings, asked: list[tuple[str, str]], *, limit: int | None, refresh: bool, as_json: bool
+) -> None:
     """Show what a run would ask."""
     wanted = app.dry_run(settings, asked, limit)
     if as_json:
@@ -85,4 +84,11 @@ def dry_run(settings: Settings, asked: list[tuple[str, str]], limit: int | None,
     show.as_table(
         ("state", "ccn", "hospital", "address"), [(w["state"], w["ccn"], w["name"], w["url"]) for w in wanted]
     )
-    typer.echo(f"{len(wanted):,} addresses would be asked; nothing was written")
+    known = (
+        "known ones are asked again, too"
+        if refresh
+        else "known ones that are not due are not asked again (see --refresh)"
+    )
+    typer.echo(
+        f"the sources name {len(wanted):,} address{'' if len(wanted) == 1 else 'es'}; {known}; nothing was written"
+    )

@@ -27,8 +27,8 @@ def run(
 ) -> None:
     """Scan, download, parse and publish until idle; what is here already is not brought home again.
 
-    Exit 0: every file reached an outcome (publisher faults included). 1: a fault of ours remains. 2: wrong usage.
-    130: interrupted; the next run goes on where this one was.
+    Exit 0: every file reached an outcome (publisher faults included). 1: a fault of ours remains, or no source
+    answered. 2: wrong usage. 130: interrupted; the next run goes on where this one was.
     """
     from glimmr.cli import walk
     from glimmr.cli.options import load
@@ -44,7 +44,7 @@ def run(
         raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
     settings = load(data=data, downloads=downloads)
     if dry_run:
-        walk.dry_run(settings, asked, limit, as_json=as_json)
+        walk.dry_run(settings, asked, limit=limit, refresh=refresh, as_json=as_json)
         return
     summary = walk.run_line(settings, asked, limit=limit, refresh=refresh, as_json=as_json)
     sys.exit(walk.exit_code(summary))

@@ -39,7 +39,12 @@ RULES: dict[str, Rule] = {
         Rule("GL-HEADER-MISSING", "error", "a general data element of the file's first two rows is missing", _CMS),
         Rule("GL-DATE", "error", "last_updated_on is no date", _CMS),
         Rule("GL-PLACEHOLDER", "error", "a placeholder of the template was left in a header", _CMS),
-        Rule("GL-DUPLICATE-COLUMN", "warning", "a column name occurs more than once; the first one counts", _CMS),
+        Rule(
+            "GL-DUPLICATE-COLUMN",
+            "warning",
+            "a column occurs more than once; the first counts (a payer's: each)",
+            _CMS,
+        ),
         Rule("GL-UNKNOWN-COLUMN", "info", "a column or key nobody knows; it is kept in `extra`", "Glimmr"),
         Rule("GL-UNKNOWN-VERSION", "warning", "the template version is none of CMS's", _CMS),
         Rule("GL-REJECTED", "error", "an item gave no charge; it is in the rejects", "Glimmr"),

@@ -14,5 +14,5 @@ class Limits:
     bomb_ratio: float = 500.0  # unpacked : packed; both this and the next must be exceeded
     bomb_bytes: int = 256 * 2**20
     max_record_bytes: int = 8 * 2**20  # one CSV record
-    max_element_bytes: int = 256 * 2**20  # one element of the JSON array
+    max_element_bytes: int = 64 * 2**20  # one element of the JSON array
     block_bytes: int = 4 * 2**20  # how much text is turned into columns at a time

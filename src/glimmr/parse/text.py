@@ -60,7 +60,8 @@ class Text:
             if first:
                 first = False
                 self.encoding, decoder = _encoding(chunk)
-                chunk = chunk.removeprefix(_UTF8_BOM)
+                while chunk.startswith(_UTF8_BOM):  # tools that each add one leave several
+                    chunk = chunk[len(_UTF8_BOM) :]
             if decoder is not None:
                 # Lone surrogates cannot be written as UTF-8; they become `?`.
                 chunk = decoder.decode(chunk, final=ended).lstrip("\ufeff").encode("utf-8", "replace")

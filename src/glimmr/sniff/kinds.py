@@ -94,8 +94,8 @@ def of_zip_names(names: list[bytes]) -> Kind:
 
 def as_ascii(head: bytes) -> bytes:
     """A head of text in one-byte characters, whatever its encoding: BOMs gone, UTF-16 squeezed. For looking only."""
-    if head.startswith(b"\xef\xbb\xbf"):
-        return head[3:]
+    while head.startswith(b"\xef\xbb\xbf"):
+        head = head[3:]
     encoding = utf16_encoding(head)
     if encoding:
         return head[: len(head) & ~1].decode(encoding, "replace").lstrip("\ufeff").encode("utf-8")

@@ -63,11 +63,14 @@ def summary(database: Database, board: Board) -> dict[str, Any]:
     found, skipped = board.scanned()
     download, parse, publish = (rooms.get(name, Room()) for name in ("download", "parse", "publish"))
     brought = sum(count for (outcome, _), count in download.ended.items() if outcome == Outcome.OK)
+    failed_downloads = download.retried + sum(
+        count for (outcome, _), count in download.ended.items() if fault(outcome) != Fault.NONE
+    )
     given_up = board.given_up()
     failed = [_failed_scan(job) for job in given_up if job["step"] == "scan"] + facts["failed_scans"]
     return facts | {
         "scan": {"found": found, "skipped": skipped},
-        "download": {"files": brought, "bytes": download.bytes},
+        "download": {"files": brought, "bytes": download.bytes, "failed": failed_downloads},
         "parsed": parse.done,
         "rows": publish.rows,
         "failed_scans": failed,

@@ -33,15 +33,15 @@ _PAYER_MONEY = {
 _PUBLISHED = {"p10": "10th_percentile", "p90": "90th_percentile"}
 
 
-def read_items(first: int, items: list[Any], shapes: Shapes) -> Batch:
-    """A batch of consecutive items; `first` is the number of the first one in its table."""
+def read_items(numbers: Sequence[int], items: list[Any], shapes: Shapes) -> Batch:
+    """A batch of items; `numbers` are theirs in their table, ascending."""
     charges = [charge for item in items for charge in item.standard_charges]
     per_item = np.fromiter((len(item.standard_charges) for item in items), np.int64, len(items))
     payers = [payer for charge in charges for payer in charge.payers_information or ()]
     per_charge = np.fromiter((len(charge.payers_information or ()) for charge in charges), np.int64, len(charges))
     item_of = np.repeat(np.arange(len(items)), per_item)
     charge_of = np.repeat(np.arange(len(charges)), per_charge)
-    places = _places("/sci/", pa.array(item_of + first), "/sc/", _within(per_item))
+    places = _places("/sci/", pa.array(np.asarray(numbers, np.int64)[item_of]), "/sc/", _within(per_item))
     draft = Draft(len(charges))
     draft.put("source_pos", places)
     _put_items(draft, items, item_of, per_item)
@@ -65,6 +65,11 @@ def read_items(first: int, items: list[Any], shapes: Shapes) -> Batch:
 
 def _column(objects: Sequence[Any], attribute: str) -> list[Any]:
     return list(map(attrgetter(attribute), objects))
+
+
+def _learned_column(objects: Sequence[Any], at: int) -> list[Any]:
+    """The values of the learned key number `at`; an object made before the key was learned has none."""
+    return [getattr(one, f"u{at}", None) for one in objects]
 
 
 def _within(counts: Ints) -> pa.Array:
@@ -153,7 +158,7 @@ def _put_payers(rates: Draft, payers: list[Any]) -> None:
 def _put_learned(draft: Draft, keys: list[str], objects: Sequence[Any]) -> None:
     """Keys nobody knows go to `extra`, as text or as JSON."""
     for at, key in enumerate(keys):
-        raw = _column(objects, f"u{at}")
+        raw = _learned_column(objects, at)
         rows = np.array(
             [row for row, value in enumerate(raw) if value is not None and bytes(value) != b"null"], np.int64
         )
@@ -170,9 +175,7 @@ def _put_learned_of_items(draft: Draft, shapes: Shapes, items: list[Any], item_o
         for at, key in enumerate(learned[level]):
             inner = [getattr(item, name) for item in items]
             lists = [one if isinstance(one, list) else [one] for one in inner]
-            raw = [
-                [bytes(v) for o in ones if o is not None and (v := getattr(o, f"u{at}")) is not None] for ones in lists
-            ]
+            raw = [[bytes(v) for v in _learned_column(ones, at) if v is not None] for ones in lists]
             joined = [b"[" + b", ".join(found) + b"]" if len(found) > 1 else b"".join(found) for found in raw]
             rows = np.flatnonzero([bool(joined[at]) for at in item_of.tolist()])
             kept = [_plain(joined[item_of[row]]) for row in rows.tolist()]

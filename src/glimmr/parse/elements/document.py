@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,13 +13,17 @@ from glimmr.parse.elements.split import after_comma, seam, spans, value_end, wit
 from glimmr.parse.text import TextBlock
 
 TABLE = b"standard_charge_information"
-_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*', re.DOTALL)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, so that a string of many megabytes leaves nothing to go back to.
+_KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*:\s*', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]+(?=[,\]}\s])")
 _TABLE_KEY = re.compile(rb'"standard_charge_information"\s*:\s*\[')
 _KEPT_VALUE_BYTES = 1 << 20
 _LONGEST_VALUE_BYTES = 64 << 20
 _MOST_ROOT_KEYS = 1000
+
+
+Numbered = tuple[Sequence[int], list[Any]]  # the numbers of some elements, and the elements
 
 
 class Rejected:
@@ -32,7 +36,7 @@ class Rejected:
 
 
 class Document:
-    """Root keys in any order; the table may stand first or last."""
+    """Root keys in any order, the table first or last. Several documents in a row or in a list count as one."""
 
     def __init__(self, blocks: Iterator[TextBlock], max_element_bytes: int) -> None:
         self._blocks = blocks
@@ -47,11 +51,11 @@ class Document:
         self.broken: str | None = None  # malformed around the table, where and how
         self.cut = False  # the document ends too early
 
-    def read(self) -> Iterator[tuple[int, list[Any]] | Rejected]:
-        """(number of the first, items) or a Rejected, in source order. `root` is whole when this ends."""
+    def read(self) -> Iterator[Numbered | Rejected]:
+        """Items with their numbers, in source order, or a Rejected. `root` is whole when this ends."""
         self._more()
         self._skip_blanks()
-        if self._peek() == b"[":
+        if self._peek() == b"[" and not _TABLE_KEY.search(self._buffer):
             raise NoPriceTable("a JSON list instead of CMS's object", reason="foreign_json")
         depth_known = False
         while True:
@@ -62,8 +66,8 @@ class Document:
                 return
             if len(self.root) > _MOST_ROOT_KEYS and not self.has_table:
                 raise NoPriceTable("JSON of many objects, none of them CMS's", reason="foreign_json")
-            if mark in b"{}":
-                depth_known = mark == b"{"
+            if mark in b"{}[]":
+                depth_known = mark in b"{["
                 self._at += 1
                 continue
             key = self._key()
@@ -157,7 +161,7 @@ class Document:
             return len(self._buffer)
         return found.end() if found else None
 
-    def _table(self) -> Iterator[tuple[int, list[Any]] | Rejected]:
+    def _table(self) -> Iterator[Numbered | Rejected]:
         """The elements, block by block: first by a likely seam, by counting brackets when that does not decode."""
         while True:
             self._skip_blanks()
@@ -177,7 +181,7 @@ class Document:
                 return
             self._more()
 
-    def _counted(self) -> Generator[tuple[int, list[Any]] | Rejected, None, bool]:
+    def _counted(self) -> Generator[Numbered | Rejected, None, bool]:
         """Every element that is complete in the buffer. Returns whether the table has ended."""
         found = spans(self._buffer, self._at)
         if found.begins:
@@ -186,8 +190,7 @@ class Document:
             if items is not None and len(items) == len(found.begins):
                 yield self._numbered(items)
             else:
-                for begin, end in zip(found.begins, found.ends, strict=True):
-                    yield self._single(self._buffer[begin:end])
+                yield from self._singly([self._buffer[a:b] for a, b in zip(found.begins, found.ends, strict=True)])
             self._at = last
         elif found.closed_at is None and len(self._buffer) - self._at > self._max_element_bytes:
             raise Unparseable("an element of the table is larger than any item can be", reason="broken_structure")
@@ -205,16 +208,29 @@ class Document:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
-    def _numbered(self, items: list[Any]) -> tuple[int, list[Any]]:
+    def _numbered(self, items: list[Any]) -> Numbered:
         first = self._number
         self._number += len(items)
-        return first, items
+        return range(first, self._number), items
 
-    def _single(self, raw: bytes) -> tuple[int, list[Any]] | Rejected:
-        try:
-            return self._numbered([self.shapes.one(with_exact_numbers(raw))])
-        except UnreadableError as error:
-            return self._rejected(str(error), raw)
+    def _singly(self, elements: list[bytes]) -> Iterator[Numbered | Rejected]:
+        """Element by element: those without a charge, then the others together (a batch for each would take long)."""
+        numbers: list[int] = []
+        items: list[Any] = []
+        for raw in elements:
+            try:
+                items.append(self._single(raw))
+            except UnreadableError as error:
+                yield self._rejected(str(error), raw)
+                continue
+            numbers.append(self._number)
+            self._number += 1
+        if items:
+            yield numbers, items
+
+    def _single(self, raw: bytes) -> Any:
+        items = self._decoded(raw)
+        return items[0] if items is not None and len(items) == 1 else self.shapes.one(raw)
 
     def _rejected(self, reason: str, raw: bytes) -> Rejected:
         self._number += 1

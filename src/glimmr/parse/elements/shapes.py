@@ -101,14 +101,17 @@ class Shapes:
             "code": _inside(items, "code_information"),
             "drug": [item["drug_information"] for item in items if isinstance(item.get("drug_information"), dict)],
         }
-        before = sum(map(len, self.learned.values()))
+        before = {level: list(keys) for level, keys in self.learned.items()}
         for level, known in _KNOWN.items():
+            found = dict.fromkeys(self.learned[level])
             for key in dict.fromkeys(key for one in objects[level] for key in one):
-                if key not in known and key not in self.learned[level]:
-                    self.learned[level].append(key if self._can_learn(key) else MORE)
-            self.learned[level] = list(dict.fromkeys(self.learned[level]))
+                if key not in known and key not in found:
+                    found[key if self._can_learn(key) else MORE] = None
+                    self.learned[level] = list(found)
+        if self.learned == before:
+            return False
         self._build()
-        return sum(map(len, self.learned.values())) > before
+        return True
 
     def _can_learn(self, key: str) -> bool:
         """Not too many keys, and only such as msgspec takes for a field; the others are kept together as `more`."""
@@ -116,11 +119,10 @@ class Shapes:
         return room and key.isprintable() and not set('"\\') & set(key)
 
     def one(self, data: bytes) -> Any:
-        """One element, whatever is odd about it. Raises UnreadableError when it gives no charge."""
-        try:
-            return self.many(data)[0]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
+        """One element that `many` refused, whatever is odd about it: every digit of its numbers is kept.
+
+        Raises UnreadableError when it gives no charge.
+        """
         try:
             raw = json.loads(data, strict=False, parse_float=Number, parse_int=Number, parse_constant=Number)
         except (ValueError, RecursionError) as error:

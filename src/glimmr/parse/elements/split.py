@@ -1,6 +1,7 @@
 """Where JSON values end, told by brackets and quotes alone (no decoding)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,14 @@ _SEAM = re.compile(
     rb'\}\s*,\s*\{\s*"(?:description|code_information|drug_information|standard_charges|billing_code_information)"'
 )
 _WINDOW_BYTES = 64 * 1024
-_DIGITS = bytes(0x30 if chr(b) in "0123456789." else 0x20 for b in range(256))
+_STEP_BYTES = 4 * 1024 * 1024
+_QUOTE, _BACKSLASH = 34, 92
+# A number with more than 15 digits has a run of 16 digits and point; one with more than 6 decimals is rounded, and its
+# text is kept as published.
+_DIGITS = bytes(0x30 if chr(b) in "0123456789" else 0x2E if b == 0x2E else 0x20 for b in range(256))
 _LONG_RUN = b"0" * 16
-_LONG_NUMBER = re.compile(rb"([:\[,]\s*)(-?\d[\d.]{14,}(?:[eE][+-]?\d+)?)(?=\s*[,}\]])")
+_LONG_DECIMALS = b"." + b"0" * 7
+_LONG_NUMBER = re.compile(rb"([:\[,]\s*)(-?\d+(?:\.\d{7,}|[\d.]{14,})(?:[eE][+-]?\d+)?)(?=\s*[,}\]])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +64,57 @@ def after_comma(data: bytes, at: int) -> int:
 
 def spans(data: bytes, at: int) -> Spans:
     """The values of an array whose inside begins at `at` (outside any value), as far as `data` goes."""
-    index, change, depth = _structure(data, at)
-    tops = np.flatnonzero((depth == 0) & (change < 0))
-    closing = np.flatnonzero(depth < 0)
-    closed = int(closing[0]) if len(closing) else None
-    if closed is not None:
-        tops = tops[tops < closed]
-    opens = np.flatnonzero((depth == 1) & (change > 0))
-    if closed is not None:
-        opens = opens[opens < closed]
-    begins, ends = index[opens[: len(tops)]].tolist(), (index[tops] + 1).tolist()
-    return Spans(begins, ends, None if closed is None else int(index[closed]))
+    begins: list[int] = []
+    ends: list[int] = []
+    for index, change, depth in _structure(data, at):
+        closing = np.flatnonzero(depth < 0)
+        last = int(closing[0]) if len(closing) else len(index)
+        closed_at = int(index[last]) if len(closing) else None
+        index, change, depth = index[:last], change[:last], depth[:last]  # noqa: PLW2901
+        begins += index[(depth == 1) & (change > 0)].tolist()
+        ends += (index[(depth == 0) & (change < 0)] + 1).tolist()
+        if closed_at is not None:
+            return Spans(begins[: len(ends)], ends, closed_at)
+    return Spans(begins[: len(ends)], ends, None)
 
 
 def value_end(data: bytes, at: int) -> int | None:
     """The end (exclusive) of the object or array that begins at `at`; None when `data` ends first."""
-    index, change, depth = _structure(data, at)
-    ends = np.flatnonzero((depth == 0) & (change < 0))
-    return int(index[ends[0]]) + 1 if len(ends) else None
+    for index, change, depth in _structure(data, at):
+        ends = np.flatnonzero((depth == 0) & (change < 0))
+        if len(ends):
+            return int(index[ends[0]]) + 1
+    return None
 
 
-def _structure(data: bytes, at: int) -> tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int32]]:
-    """Brackets and quotes from `at` on: offsets, depth change at each (0 inside strings), depth after each."""
-    view = np.frombuffer(data, np.uint8)
-    marked = np.frombuffer(data[at:].translate(_CLASS), np.bool_)
-    index = np.flatnonzero(marked) + at
-    marks = view[index]
-    quotes = marks == 34
-    if b"\\" in data:
-        quotes &= ~_escaped(view, index, at)
-    inside = np.bitwise_xor.accumulate(quotes) if len(quotes) else quotes
-    change = np.where(inside | (marks == 34), 0, _DELTA[marks]).astype(np.int8)
-    return index, change, np.cumsum(change, dtype=np.int32)
+def _structure(data: bytes, at: int) -> Iterator[tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int32]]]:
+    """Brackets and quotes from `at` on: offsets, depth change at each (0 inside strings), depth after each.
+
+    Step by step, so that an element of many megabytes takes little more memory than itself.
+    """
+    inside, level = False, 0
+    while at < len(data):
+        end = min(at + _STEP_BYTES, len(data))
+        while end < len(data) and data[end - 1] == _BACKSLASH:  # what follows it belongs to it
+            end += 1
+        view = np.frombuffer(data, np.uint8)[at:end]
+        index = np.flatnonzero(np.frombuffer(data[at:end].translate(_CLASS), np.bool_))
+        marks = view[index]
+        quotes = marks == _QUOTE
+        if (view == _BACKSLASH).any():
+            quotes &= ~_escaped(view, index)
+        strings = np.bitwise_xor.accumulate(quotes) ^ inside
+        change = np.where(strings | (marks == _QUOTE), 0, _DELTA[marks]).astype(np.int8)
+        depth = np.cumsum(change, dtype=np.int32) + np.int32(level)
+        if len(index):
+            inside, level = bool(strings[-1]), int(depth[-1])
+            yield index + at, change, depth
+        at = end
 
 
-def _escaped(view: npt.NDArray[np.uint8], index: Ints, at: int) -> npt.NDArray[np.bool_]:
+def _escaped(view: npt.NDArray[np.uint8], index: Ints) -> npt.NDArray[np.bool_]:
     """Which marks stand behind an odd number of backslashes."""
-    slashes = np.flatnonzero(view[at:] == 92) + at
-    if not len(slashes):
-        return np.zeros(len(index), np.bool_)
+    slashes = np.flatnonzero(view == _BACKSLASH)
     starts = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
     lengths = np.diff(np.append(starts, len(slashes)))
     behind = slashes[starts] + lengths  # the byte behind each run of backslashes
@@ -104,7 +122,11 @@ def _escaped(view: npt.NDArray[np.uint8], index: Ints, at: int) -> npt.NDArray[n
 
 
 def with_exact_numbers(data: bytes) -> bytes:
-    """Numbers of more than 15 digits would lose some on their way through a double: they become strings."""
-    if _LONG_RUN not in data.translate(_DIGITS):
+    """Numbers of more than 15 digits or 6 decimals would not survive as text through a double: they become strings.
+
+    Something like a number inside a string is quoted too, which breaks that string: such text does not decode.
+    """
+    digits = data.translate(_DIGITS)
+    if _LONG_DECIMALS not in digits and _LONG_RUN not in digits.replace(b".", b"0"):
         return data
     return _LONG_NUMBER.sub(rb'\1"\2"', data)

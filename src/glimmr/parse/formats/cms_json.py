@@ -27,8 +27,8 @@ def read(stream: Readable, intake: Intake) -> None:
                 raw = part.raw[:4096].decode("utf-8", "replace")
                 intake.reject(f"/sci/{part.number}", part.reason, raw)
             else:
-                first, items = part
-                intake.take(read_items(first, items, document.shapes))
+                numbers, items = part
+                intake.take(read_items(numbers, items, document.shapes))
     finally:
         facts.encoding = "cp1252" if text.recoded_lines else text.encoding
     if not document.has_table and not document.cut:

@@ -28,7 +28,7 @@ def read(stream: Readable, intake: Intake) -> None:
     if found is None:
         raise NoPriceTable("no record names its columns as CMS's template does", reason="no_header")
     delimiter, records, number, used = found
-    columns = headers.read_header(records[-1])
+    columns = headers.read_header(headers.within_limit(records[-1]))
     intake.facts.delimiter = delimiter
     intake.facts.layout = columns.layout
     intake.facts.header_row = number

@@ -53,11 +53,11 @@ def amount(text: str) -> tuple[int | None, int, bool]:
     stripped = text.strip()
     if stripped.casefold() in NULL_TOKENS:
         return None, 0, stripped != ""
-    number = stripped
+    number = stripped.removeprefix("$").strip()
     parentheses = number.startswith("(") and number.endswith(")")
     if parentheses:
-        number = number[1:-1].strip()
-    number = number.removeprefix("$").replace(",", "").strip()
+        number = number[1:-1].strip().removeprefix("$")
+    number = number.replace(",", "").strip()
     if not _NUMBER.fullmatch(number):
         return None, BIT["bad_number"], True
     bits = BIT["currency_text"] if number != stripped else 0
@@ -86,10 +86,7 @@ def of_texts(texts: pa.Array) -> Amounts:
     if texts.null_count == rows:
         return Amounts(pa.nulls(rows, MONEY))
     valid = valid_mask(texts)
-    try:
-        doubles, rest, bits = texts.cast(pa.float64()), None, None
-    except pa.ArrowInvalid:
-        doubles, rest, bits = _mixed(texts, valid)
+    doubles, rest, bits = _cast(texts) or _mixed(texts, valid)
     short = _lengths(texts) <= _PROVABLE_DIGITS
     proved = valid & short if rest is None else valid & short & ~rest
     return _finish(_numbers(doubles), valid, proved, bits, lambda odd: texts.take(pa.array(odd)).to_pylist())
@@ -111,6 +108,20 @@ def of_numbers(values: Sequence[float | str | None]) -> Amounts:
 def _of_mixed_numbers(values: Sequence[float | str | None]) -> Amounts:
     texts = [v if v is None or isinstance(v, str) else repr(v) for v in values]
     return of_texts(blank_to_null(pa.array(texts, pa.string())))
+
+
+def _cast(texts: pa.Array) -> tuple[pa.Array, None, None] | None:
+    """Doubles of texts that all are plain numbers; None when not all are.
+
+    Arrow also reads `+5`, which is no number here, and `1e-400` as zero: a sign or an exponent goes the other way.
+    """
+    characters = _characters(texts)
+    if any(mark in characters for mark in (b"+", b"e", b"E")):
+        return None
+    try:
+        return texts.cast(pa.float64()), None, None
+    except pa.ArrowInvalid:
+        return None
 
 
 def _mixed(texts: pa.Array, valid: Bools) -> tuple[pa.Array, Bools, Ints | None]:
@@ -203,6 +214,15 @@ def _numbers(doubles: pa.Array) -> npt.NDArray[np.float64]:
     return (doubles.fill_null(0.0) if doubles.null_count else doubles).to_numpy(zero_copy_only=False)
 
 
+def _offsets(texts: pa.Array) -> npt.NDArray[np.int32]:
+    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
 def _lengths(texts: pa.Array) -> npt.NDArray[np.int32]:
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return np.diff(offsets)
+    return np.diff(_offsets(texts))
+
+
+def _characters(texts: pa.Array) -> bytes:
+    """All texts as one."""
+    offsets = _offsets(texts)
+    return texts.buffers()[2].slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()

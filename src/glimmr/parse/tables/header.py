@@ -1,6 +1,7 @@
 """A header record: which column is what, in either CMS layout, however it was spelled."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +61,8 @@ _LEADING_METRICS = {
 }
 _CODE = re.compile(r"code\|(\d+|\[i\])(\|type)?", re.ASCII)
 _PLACEHOLDER = re.compile(r"\[(i|payer_?name|plan_?name|payer|plan)\]", re.IGNORECASE)
-_MAX_HEADER_CELLS = 16_384
+_MAX_HEADER_CELLS = 16_384  # the columns of a spreadsheet
+_MOST_COLUMNS = 65_536  # cells beyond are kept as those beyond the header are
 
 
 @dataclass(slots=True)
@@ -103,10 +105,20 @@ def is_header(cells: Sequence[str]) -> bool:
     return len(folded) > 1 and any(cell.startswith("standard_charge|") for cell in folded)
 
 
+def within_limit(cells: Sequence[str]) -> Sequence[str]:
+    """A header without what no table has: blank cells beyond the columns of a spreadsheet, or a whole book of names."""
+    filled = max((at for at, cell in enumerate(cells) if cell and not cell.isspace()), default=0) + 1
+    return cells[: min(filled, _MOST_COLUMNS)] if len(cells) > _MAX_HEADER_CELLS else cells
+
+
 def read_header(cells: Sequence[str]) -> Columns:
-    """Which column is what. Of a column that occurs twice the first counts; the other is kept as `name (2)`."""
+    """Which column is what. Of a column that occurs twice the first counts; the other is kept as `name (2)`.
+
+    A payer's column that occurs twice is published twice: each makes a rate, in groups of the same payer and plan.
+    """
     columns = Columns([cell.replace("\ufeff", "").strip() for cell in cells])
-    groups: dict[tuple[str, str | None], Group] = {}
+    groups: dict[tuple[str, str | None, int], Group] = {}
+    repeats: Counter[tuple[str, str | None, str]] = Counter()
     seen: dict[str, int] = {}
     understood: set[str] = set()
     for index, name in enumerate(columns.names):
@@ -117,8 +129,11 @@ def read_header(cells: Sequence[str]) -> Columns:
             understood.add(folded)
             continue
         group = _payer_group(name, folded)
-        if group is not None and _take_group(groups, index, group):
-            understood.add(folded)
+        if group is not None:
+            _take_group(groups, group, repeats[group], index)
+            if repeats[group]:
+                columns.duplicates.append(index)
+            repeats[group] += 1
             continue
         label = name or f"column {index + 1}"
         seen[label] = seen.get(label, 0) + 1
@@ -177,13 +192,12 @@ def _named(names: list[str], metric: str) -> tuple[str, str | None, str] | None:
     return names[0], plan, metric
 
 
-def _take_group(groups: dict[tuple[str, str | None], Group], index: int, named: tuple[str, str | None, str]) -> bool:
+def _take_group(
+    groups: dict[tuple[str, str | None, int], Group], named: tuple[str, str | None, str], before: int, index: int
+) -> None:
+    """A column of a payer group; the n-th of the same name goes to that payer-plan's n-th group."""
     payer, plan, metric = named
-    group = groups.setdefault((payer, plan), Group(payer, plan))
-    if metric in group.metrics:
-        return False
-    group.metrics[metric] = index
-    return True
+    groups.setdefault((payer, plan, before), Group(payer, plan)).metrics[metric] = index
 
 
 def _give_up_tall_columns(columns: Columns) -> None:

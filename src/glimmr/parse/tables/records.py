@@ -3,9 +3,10 @@
 import bisect
 import csv
 import io
+import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from glimmr.parse.text import TextBlock
 
 csv.field_size_limit(sys.maxsize)
 _CUT_LINES = 20  # a cell that the end of the file cut has at most so many lines
+# Cells made at a time: a block of nothing but line ends would otherwise become millions of records of all columns.
+_MOST_CELLS = 4_000_000
+_FEWEST_RECORDS = 100
 _JOINED_LINES = 1000  # a quoted cell may span so many lines; beyond, its quote counts as never closed
 
 
@@ -101,6 +105,8 @@ class Records:
         self._number = number
         self._limit_bytes = limit_bytes
         self._names = [str(index) for index in range(width)]
+        self._most_records = max(_FEWEST_RECORDS, _MOST_CELLS // max(1, width))
+        self._paused = False  # the slow way stopped before the end of its block
         self._short_seen = 0
         self.last_cut: tuple[int, str] | None = None  # number and text of a last record that looks cut
 
@@ -108,16 +114,21 @@ class Records:
         """All rows, block by block."""
         carry = TextBlock(b"")
         for block in blocks:
-            block = _joined(carry, block)  # noqa: PLW2901
-            rows, used = self._take(block, final=False)
-            carry = _from(block, used)
-            if rows is not None and len(rows):
-                yield rows
+            for piece in _pieces(block, self._most_records):
+                carry = yield from self._all_of(_joined(carry, piece), final=False)
         if carry.data:
-            carry = self._without_cut_record(carry)
-            rows, _ = self._take(carry, final=True)
+            yield from self._all_of(self._without_cut_record(carry), final=True)
+
+    def _all_of(self, block: TextBlock, *, final: bool) -> Generator[Rows, None, TextBlock]:
+        """The rows of all whole records in `block`; returns what is left of it."""
+        self._paused = True
+        while self._paused and block.data:
+            self._paused = False
+            rows, used = self._take(block, final=final)
+            block = _from(block, used)
             if rows is not None and len(rows):
                 yield rows
+        return block
 
     def _take(self, block: TextBlock, *, final: bool) -> tuple[Rows | None, int]:
         data = block.data
@@ -188,6 +199,9 @@ class Records:
             cells = self._unclosed(text) if unclosed else cells_of(text, self._delimiter)
             records.append(self._fitted(cells, bits | (BIT["unbalanced_quote"] if unclosed else 0)))
             used = min(end + 1, len(block.data))
+            if len(records) >= self._most_records:
+                self._paused = True
+                break
         if not records:
             return None, used
         numbers = np.arange(self._number, self._number + len(records))
@@ -314,6 +328,17 @@ def _record_ends(data: bytes, quotes: Ints) -> Ints:
     """Where records end: line ends outside quotes."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
     return ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
+
+
+def _pieces(block: TextBlock, lines: int) -> Iterator[TextBlock]:
+    """A block in pieces of at most so many lines."""
+    if block.data.count(b"\n") <= lines:
+        yield block
+        return
+    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 10)[lines - 1 :: lines] + 1
+    for begin, end in itertools.pairwise([0, *ends.tolist(), len(block.data)]):
+        recoded = tuple(at - begin for at in block.recoded if begin <= at < end)
+        yield TextBlock(block.data[begin:end], recoded)
 
 
 def _joined(carry: TextBlock, block: TextBlock) -> TextBlock:

@@ -34,7 +34,7 @@ class Listing:
     """A list in a file; the place is its path."""
 
     def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
-        """Every row of the list. Raises UsageError when the file is missing or has no url column."""
+        """Every row of the list. Raises UsageError when the file is missing, is no CSV or has no url column."""
         del web
         rows = _rows(Path(place))
         columns = _columns(next(rows, []), place)
@@ -45,8 +45,11 @@ class Listing:
 
 
 def check_list(path: Path) -> None:
-    """Raises UsageError, as `Listing.find` does, before any work is begun."""
-    _columns(next(_rows(path), []), str(path))
+    """Raises UsageError, as `Listing.find` does, before any work is begun. Reads the whole list."""
+    rows = _rows(path)
+    _columns(next(rows, []), str(path))
+    for _ in rows:
+        pass
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
@@ -58,9 +61,14 @@ def _rows(path: Path) -> Iterator[list[str]]:
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
+    if "\0" in text:
+        raise UsageError(f"the list {path} holds NUL characters, so it is no text: save it as CSV in UTF-8")
     first = text.split("\n", 1)[0]
-    delimiter = max(",\t;|", key=first.count)
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count))
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UsageError(f"the list {path}, line {reader.line_num}: {error} (is a closing quote missing?)") from error
 
 
 def _columns(header: list[str], place: str) -> dict[str, int]:
