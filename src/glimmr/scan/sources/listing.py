@@ -11,6 +11,7 @@ from glimmr.scan.identity import clean_ccn, hospital_id, is_name
 from glimmr.scan.places import place_code
 from glimmr.scan.source import Web
 
+_LONGEST_CELL = 131_072
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("name", "hospital", "hospital_name", "facility", "facility_name", "location_name", "location"),
     "state": ("state", "st", "state_code", "hospital_state", "province"),
@@ -66,9 +67,17 @@ def _rows(path: Path) -> Iterator[list[str]]:
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count))
     try:
-        yield from reader
+        for row in reader:
+            _check(row)
+            yield row
     except csv.Error as error:
         raise UsageError(f"the list {path}, line {reader.line_num}: {error} (is a closing quote missing?)") from error
+
+
+def _check(row: list[str]) -> None:
+    """The csv module's own limit is one for the whole process, and the parser of price files raises it."""
+    if max(map(len, row), default=0) > _LONGEST_CELL:
+        raise csv.Error(f"a cell is longer than {_LONGEST_CELL:,} characters")
 
 
 def _columns(header: list[str], place: str) -> dict[str, int]:
