@@ -104,3 +104,22 @@ def test_a_text_gives_its_value_its_flags_and_is_kept_when_the_value_does_not_sa
     vector = of_texts(pa.array([text, None, "1.25"]))
     assert vector.values[0].as_py() == (None if value is None else Decimal(value))
     assert vector.values.to_pylist()[1:] == [None, Decimal("1.25")]
+
+
+@pytest.mark.parametrize("others", [[], ["$1"]])  # alone by the fast way, beside `$1` by the other
+def test_a_plus_sign_makes_no_number_whatever_stands_beside_it(others: list[str]) -> None:
+    amounts = of_texts(pa.array(["+5", "1e+2", *others]))
+    assert amounts.values.to_pylist()[:2] == [None, Decimal(100)]
+    assert amounts.bits is not None and names_of(int(amounts.bits[0])) == ["bad_number"]
+
+
+def test_what_is_too_small_to_be_a_double_is_rounded_not_zero() -> None:
+    amounts = of_texts(pa.array(["1e-400"]))
+    assert amounts.values.to_pylist() == [Decimal(0)]
+    assert amounts.kept is not None and amounts.kept.tolist() == [0]
+    assert amounts.bits is not None and "rounded" in names_of(int(amounts.bits[0]))
+
+
+@pytest.mark.parametrize("text", ["$(3.00)", "($3.00)", "(3.00)", "$ (3.00)", "( 3.00 )"])
+def test_parentheses_are_negative_inside_or_outside_the_currency_sign(text: str) -> None:
+    assert of_texts(pa.array([text])).values.to_pylist() == [Decimal(-3)]

@@ -236,3 +236,29 @@ def test_placeholders_left_in_the_header_are_told(tmp_path: Path) -> None:
     )
     assert got.findings()["GL-PLACEHOLDER"] == 3
     assert got.charges[0]["code"] == "1"
+
+
+def test_a_payer_column_that_stands_twice_is_two_rates(tmp_path: Path) -> None:
+    name = "standard_charge|Aetna|PPO|negotiated_dollar"
+    header = f"description,standard_charge|gross,{name},standard_charge|Aetna|PPO|methodology,{name}\n"
+    got = read(tmp_path, PREAMBLE + header + "MRI,9,400,per diem,300\nCT,8,,,200\n")
+    assert [(r["charge_id"], r["source_pos"], r["negotiated_dollar"], r["methodology"]) for r in got.rates] == [
+        (0, "R4C3", Decimal(400), "per diem"),
+        (0, "R4C5", Decimal(300), None),
+        (1, "R5C5", Decimal(200), None),
+    ]
+    assert {(r["payer_name"], r["plan_name"]) for r in got.rates} == {("Aetna", "PPO")}
+    assert got.findings()["GL-DUPLICATE-COLUMN"] == 1
+
+
+def test_a_header_with_very_many_blank_cells_is_as_wide_as_its_names(tmp_path: Path) -> None:
+    got = read(tmp_path, PREAMBLE + TALL.rstrip("\n") + "," * 100_000 + "\n" + f"{MRI}A,B,1,other,,x\n" * 3)
+    assert got.ended == ("ok", "")
+    assert dict(got.charges[0]["extra"]) == {"more": '["x"]'}
+
+
+def test_a_line_without_end_is_broken_structure(tmp_path: Path) -> None:
+    text = PREAMBLE + TALL + f"{MRI}A,B,1,other,\n" + "," * 5000
+    got = read(tmp_path, text, max_record_bytes=1000, block_bytes=1000)
+    assert got.ended == ("unparseable", "broken_structure")
+    assert got.report.rows_in == got.report.items_out == 1

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from glimmr.parse.elements import split
 from glimmr.parse.elements.split import seam, spans, value_end
+from glimmr.parse.formats import cms_json
 
 from .papers import BLOCKS, document, item, read
 
@@ -229,3 +231,71 @@ def test_a_seam_is_the_last_place_where_one_element_follows_another() -> None:
     data = b'{"description": 1}, {"description": 2},\n {"code_information": 3}'
     assert seam(data, 0) == data.index(b",\n")
     assert seam(data, 45) is None
+
+
+def test_a_long_number_inside_a_string_costs_no_item(tmp_path: Path) -> None:
+    names = ["NPIs: 1234567890123456, 2", "[1.23456789, x", "rate: 12345678901234567}"]
+    items = [item(name, AETNA, gross_charge=1.5) for name in names]
+    text = document(items).replace("400.5", "1234567890.123456789")
+    got = read(tmp_path, text)
+    assert (got.ended, got.rejects) == (("ok", ""), [])
+    assert [c["description"] for c in got.charges] == names
+    assert [r["negotiated_dollar"] for r in got.rates] == [Decimal("1234567890.123457")] * 3
+
+
+@pytest.mark.parametrize("number", ["0.12345650", "12.3456789", "1234567.123456789e2"])
+def test_the_text_of_a_rounded_number_is_kept_digit_for_digit(tmp_path: Path, number: str) -> None:
+    got = read(tmp_path, document([item("A", gross_charge=777)]).replace("777", number))
+    assert got.charges[0]["extra"] == [("gross_charge", number)]
+    assert got.charges[0]["flags"] == ["rounded"]
+
+
+def test_odd_items_among_whole_ones_keep_their_numbers(tmp_path: Path) -> None:
+    whole = [item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(6)]
+    whole[1]["standard_charges"] = []
+    whole[4]["standard_charges"] = None
+    whole[5]["new_key"] = "x"
+    got = read(tmp_path, document(whole))
+    assert [c["source_pos"] for c in got.charges] == ["/sci/0/sc/0", "/sci/2/sc/0", "/sci/3/sc/0", "/sci/5/sc/0"]
+    assert [(r["position"], r["reason"]) for r in got.rejects] == [("/sci/1", "no_charges"), ("/sci/4", "no_charges")]
+    assert got.charges[-1]["extra"] == [("new_key", "x")]
+    assert (got.report.rows_in, got.report.items_out, got.report.rows_rejected) == (6, 4, 2)
+
+
+def test_thousands_of_items_of_which_one_is_odd_are_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    taken = cms_json.read_items
+    monkeypatch.setattr(cms_json, "read_items", lambda n, items, s: batches.append(len(items)) or taken(n, items, s))
+    items = [item("odd")] + [item("A", AETNA) for _ in range(2000)]
+    items[0]["standard_charges"] = []
+    assert read(tmp_path, document(items)).ended == ("ok", "")
+    assert batches == [2000]
+
+
+def test_an_object_of_very_many_unknown_keys_is_read(tmp_path: Path) -> None:
+    got = read(tmp_path, document([item("A", AETNA) | {f"k{i}": i for i in range(20_000)}, item("B", AETNA)]))
+    assert (got.ended, len(got.charges)) == (("ok", ""), 2)
+    assert len(dict(got.charges[0]["extra"])) == 201  # 200 keys by name, the others together
+
+
+def test_documents_in_a_list_are_read_as_one(tmp_path: Path) -> None:
+    one, two = document([item("A", AETNA)]), document([item("B", AETNA)])
+    got = read(tmp_path, f"\n[ {one} , {two} ]\n")
+    assert got.ended == ("ok", "")
+    assert [c["source_pos"] for c in got.charges] == ["/sci/0/sc/0", "/sci/1/sc/0"]
+    assert "GL-JSON-BROKEN" not in got.findings()
+
+
+def test_a_root_string_of_many_megabytes_is_skipped(tmp_path: Path) -> None:
+    text = '{"logo": "' + "\\u0041x" * 2_000_000 + '", ' + document([item("A", AETNA)]).lstrip("{ ")
+    assert read(tmp_path, text).ended == ("ok", "")
+
+
+@given(st.text(st.sampled_from(list('ab"\\[]{},')), max_size=60), st.integers(1, 9))
+def test_elements_are_found_whatever_the_step(text: str, step: int) -> None:
+    data = ",".join(json.dumps([text, {text: text}]) for _ in range(3)).encode() + b"]"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split, "_STEP_BYTES", step)
+        found = spans(data, 0)
+    assert [json.loads(data[a:b]) for a, b in zip(found.begins, found.ends, strict=True)] == [[text, {text: text}]] * 3
+    assert found.closed_at == len(data) - 1

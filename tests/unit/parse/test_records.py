@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glimmr.parse.tables import records
 from glimmr.parse.tables.flags import names_of
 from glimmr.parse.tables.records import Records
 from glimmr.parse.text import Text, TextBlock
@@ -111,3 +112,16 @@ def test_a_regular_block_reads_as_the_csv_module_does() -> None:
     text = csv_text([[f"d{i}", f'"{i}", "b"', "x\ny" if i % 3 else "", str(i)] for i in range(500)])
     cells, *_ = rows_of(text, 4)
     assert cells == [[cell or None for cell in row] for row in csv.reader(io.StringIO(text))]
+
+
+@pytest.mark.parametrize("quoted", ["", '"'])
+def test_records_beyond_what_is_made_at_a_time_are_all_read(monkeypatch: pytest.MonkeyPatch, quoted: str) -> None:
+    monkeypatch.setattr(records, "_MOST_CELLS", 30)
+    monkeypatch.setattr(records, "_FEWEST_RECORDS", 3)
+    text = "".join(f"{i},x{quoted}\n\n" for i in range(200)) + "\n" * 500 + "7,8,9\n"
+    reader = Records(",", 3, 1, limit_bytes=1000)
+    rows = list(reader.read([TextBlock(text.encode())]))
+    assert [number for one in rows for number in one.numbers.tolist()] == [*range(1, 401, 2), 901]
+    cells = [cell for one in rows for cell in one.columns[0].to_pylist()]
+    assert cells == [*map(str, range(200)), "7"]
+    assert all(len(one) <= 20 for one in rows)

@@ -69,3 +69,8 @@ def test_nuls_are_dropped_and_a_document_on_one_long_line_loses_only_its_bad_byt
     assert text_of(b"a\x00b\n", 64)[0] == "ab\n"
     long = "é" * 600_000
     assert text_of(long.encode() + b"\xe9", 4 * 2**20)[0] == long + "é"
+
+
+def test_several_byte_order_marks_are_no_text() -> None:
+    bom = b"\xef\xbb\xbf"
+    assert text_of(bom * 3 + b"a,b\n", 1000)[0] == "a,b\n"

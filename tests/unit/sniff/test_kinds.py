@@ -33,6 +33,7 @@ CASES = [
     (zip_of("mimetype", "content.xml"), Kind.OPENDOCUMENT),
     (OLE + "Workbook".encode("utf-16-le"), Kind.XLS),
     (OLE + "WordDocument".encode("utf-16-le"), Kind.OLE_DOCUMENT),
+    (b"\xef\xbb\xbf" * 2 + b'{"hospital_name": "X"}', Kind.JSON),
     (b"%PDF-1.4", Kind.PDF),
     (b"\x89PNG\r\n\x1a\n", Kind.IMAGE),
     (b"BZh91AY", Kind.BZIP2),

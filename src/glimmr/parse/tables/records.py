@@ -3,7 +3,6 @@
 import bisect
 import csv
 import io
-import itertools
 import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from glimmr.errors import Unparseable
 from glimmr.parse.tables.amounts import Ints, blank_to_null, valid_mask
 from glimmr.parse.tables.flags import BIT
 from glimmr.parse.text import TextBlock
@@ -106,16 +106,22 @@ class Records:
         self._limit_bytes = limit_bytes
         self._names = [str(index) for index in range(width)]
         self._most_records = max(_FEWEST_RECORDS, _MOST_CELLS // max(1, width))
-        self._paused = False  # the slow way stopped before the end of its block
+        self._paused = False  # more of the block waits
         self._short_seen = 0
         self.last_cut: tuple[int, str] | None = None  # number and text of a last record that looks cut
 
     def read(self, blocks: Iterable[TextBlock]) -> Iterator[Rows]:
-        """All rows, block by block."""
+        """All rows, block by block. Raises Unparseable for a record without end."""
         carry = TextBlock(b"")
         for block in blocks:
-            for piece in _pieces(block, self._most_records):
-                carry = yield from self._all_of(_joined(carry, piece), final=False)
+            carry = _joined(carry, block)
+            if carry.data.strip(b"\n"):
+                carry = yield from self._all_of(carry, final=False)
+            else:  # blank records only: numbered, not read
+                self._number += len(carry.data)
+                carry = TextBlock(b"")
+            if len(carry.data) > 2 * self._limit_bytes and b"\n" not in carry.data:
+                raise Unparseable(f"record {self._number} is longer than any can be", reason="broken_structure")
         if carry.data:
             yield from self._all_of(self._without_cut_record(carry), final=True)
 
@@ -138,23 +144,32 @@ class Records:
         if used and len(data) - used < self._limit_bytes // 4:
             quotes = quotes[: np.searchsorted(quotes, used)]
             if not len(quotes) or _regular(array[:used], quotes, ord(self._delimiter)):
-                return self._fast(block, used, quotes), used
+                used = self._some(data, quotes, used)
+                return self._fast(block, used, quotes[: np.searchsorted(quotes, used)]), used
         elif not final and len(data) < self._limit_bytes // 4:
             return None, 0  # one long record: wait for its end
         return self._slow(block, final=final)
 
+    def _some(self, data: bytes, quotes: Ints, used: int) -> int:
+        """`used`, or the end of the first records when there are far too many for one batch."""
+        if data.count(b"\n", 0, used) <= 2 * self._most_records:
+            return used
+        ends = _record_ends(data[:used], quotes)
+        if len(ends) <= self._most_records:
+            return used
+        self._paused = True
+        return int(ends[self._most_records - 1]) + 1
+
     def _fast(self, block: TextBlock, used: int, quotes: Ints) -> Rows:
         """Arrow reads the block; records of another width are told by it and read by themselves."""
-        odd: list[tuple[int, str]] = []
+        odd: list[tuple[int, str, int]] = []
 
         def note(row: pacsv.InvalidRow) -> str:
-            odd.append((row.number - 1, row.text))
+            odd.append((row.number - 1, row.text, row.expected_columns - row.actual_columns))
             return "skip"
 
-        data = memoryview(block.data)[:used]
-        table = _read_csv(data, self._names, self._delimiter, note)
-        regular = [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns]
-        count = table.num_rows + len(odd)
+        regular = _read_csv(memoryview(block.data)[:used], self._names, self._delimiter, note)
+        count = len(regular[0]) + len(odd)
         bits = np.zeros(count, np.int64)
         if block.recoded:
             ends = _record_ends(block.data[:used], quotes)
@@ -165,26 +180,29 @@ class Records:
             return _rows(regular, numbers, bits, None)
         return self._merged(regular, odd, numbers, bits)
 
-    def _merged(self, regular: list[pa.Array], odd: list[tuple[int, str]], numbers: Ints, bits: Ints) -> Rows:
-        """Put the records of another width back between those of the right one."""
-        rows = [index for index, _ in odd]
-        records = [self._fitted(cells_of(text, self._delimiter), 0) for _, text in odd]
-        for index, (record, _) in zip(rows, records, strict=True):
-            bits[index] |= record.bits
-        order = np.full(len(numbers), -1, np.int64)
-        order[rows] = len(numbers) - len(odd) + np.arange(len(odd))
-        order[order == -1] = np.arange(len(numbers) - len(odd))
-        index = pa.array(order)
-        columns = [
-            pa.concat_arrays([column, pa.array([record.cells[at] or None for record, _ in records], pa.string())]).take(
-                index
-            )
-            for at, column in enumerate(regular)
+    def _merged(self, regular: list[pa.Array], odd: list[tuple[int, str, int]], numbers: Ints, bits: Ints) -> Rows:
+        """Put the records of another width back between those of the right one, short ones filled up."""
+        short = [(index, text, missing) for index, text, missing in odd if missing > 0]
+        long = [
+            (index, self._fitted(cells_of(text, self._delimiter), 0)) for index, text, missing in odd if missing <= 0
         ]
+        told = [index for index, text, _ in short if text.strip(f' \t\n"{self._delimiter}')]
+        bits[told] |= BIT["short_row"]
+        self._short_seen += len(told)
+        filled = "".join(text + self._delimiter * missing + "\n" for _, text, missing in short).encode()
+        parts = [regular, _read_csv(memoryview(filled), self._names, self._delimiter)] if short else [regular]
         more: list[str | None] = [None] * len(numbers)
-        for at, (_, rest) in zip(rows, records, strict=True):
-            more[at] = rest
-        return _rows(columns, numbers, bits, more)
+        for index, (record, rest) in long:
+            bits[index] |= record.bits
+            more[index] = rest
+        if long:
+            parts.append(_columns([record.cells for _, (record, _) in long], self._width))
+        placed = np.zeros(len(numbers), np.bool_)
+        rows = [index for index, _, _ in short] + [index for index, _ in long]
+        placed[rows] = True
+        order = np.argsort(np.concatenate([np.flatnonzero(~placed), np.array(rows, np.int64)]))
+        index = pa.array(order)
+        return _rows([pa.concat_arrays(same).take(index) for same in zip(*parts, strict=True)], numbers, bits, more)
 
     def _slow(self, block: TextBlock, *, final: bool) -> tuple[Rows | None, int]:
         """Record by record: for quotes that follow no rule."""
@@ -206,7 +224,7 @@ class Records:
             return None, used
         numbers = np.arange(self._number, self._number + len(records))
         self._number += len(records)
-        columns = [pa.array([r.cells[at] or None for r, _ in records], pa.string()) for at in range(self._width)]
+        columns = _columns([record.cells for record, _ in records], self._width)
         bits_array = np.array([r.bits for r, _ in records], np.int64)
         return _rows(columns, numbers, bits_array, [rest for _, rest in records]), used
 
@@ -248,9 +266,9 @@ class Records:
     def _without_cut_record(self, block: TextBlock) -> TextBlock:
         """A last record without line end and with fewer cells than the header, in a file of full records, was cut."""
         data = block.data
-        spans = list(self._spans(data, final=True))
-        if not spans or data.endswith(b"\n") or self._short_seen:
+        if data.endswith(b"\n") or self._short_seen:
             return block
+        spans = list(self._spans(data, final=True))
         at = len(spans) - 1
         open_quotes = [i for i, (start, end, unclosed) in enumerate(spans) if unclosed and self._opens(data[start:end])]
         if open_quotes and len(spans) - open_quotes[-1] <= _CUT_LINES:
@@ -270,10 +288,18 @@ class Records:
         return at == 0 or line[at - 1 : at] == self._delimiter.encode()
 
 
+def _columns(records: Sequence[Sequence[str]], width: int) -> list[pa.Array]:
+    """Records of cells as columns; an empty cell is null."""
+    return [pa.array([cells[at] or None for cells in records], pa.string()) for at in range(width)]
+
+
 def _read_csv(
-    data: memoryview, names: Sequence[str], delimiter: str, note: Callable[[pacsv.InvalidRow], str]
-) -> pa.Table:
-    return pacsv.read_csv(
+    data: memoryview,
+    names: Sequence[str],
+    delimiter: str,
+    note: Callable[[pacsv.InvalidRow], str] | None = None,
+) -> list[pa.Array]:
+    table = pacsv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
         read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
         parse_options=pacsv.ParseOptions(
@@ -283,6 +309,7 @@ def _read_csv(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""], check_utf8=False
         ),
     )
+    return [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns]
 
 
 def _rows(columns: list[pa.Array], numbers: Ints, bits: Ints, more: list[str | None] | None) -> Rows:
@@ -328,17 +355,6 @@ def _record_ends(data: bytes, quotes: Ints) -> Ints:
     """Where records end: line ends outside quotes."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
     return ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
-
-
-def _pieces(block: TextBlock, lines: int) -> Iterator[TextBlock]:
-    """A block in pieces of at most so many lines."""
-    if block.data.count(b"\n") <= lines:
-        yield block
-        return
-    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 10)[lines - 1 :: lines] + 1
-    for begin, end in itertools.pairwise([0, *ends.tolist(), len(block.data)]):
-        recoded = tuple(at - begin for at in block.recoded if begin <= at < end)
-        yield TextBlock(block.data[begin:end], recoded)
 
 
 def _joined(carry: TextBlock, block: TextBlock) -> TextBlock:
