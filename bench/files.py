@@ -1,12 +1,14 @@
 """Generated price files of any size: the same content as JSON, tall CSV or wide CSV, a pure function of the seed."""
 
+import gzip
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PLANS = [(f"Payer {p} Health", plan) for p in range(14) for plan in ("PPO", "HMO", "Medicare Advantage")][:40]
+LAYOUTS = ("json", "tall", "wide")
+_LOOP_BYTES = 128_000_000
 WORDS = [
     "CATHETER,GUIDE",
     "WIRE",
@@ -60,15 +62,26 @@ HEAD = [
 ]
 
 
-def items(seed: int) -> Iterator[dict[str, Any]]:
-    """Endless items with a charge and some payers each."""
+Plans = list[tuple[str, str]]
+
+
+def plans(count: int) -> Plans:
+    """So many payer-plans."""
+    return [(f"Payer {p} Health", plan) for p in range(count) for plan in ("PPO", "HMO", "Medicare Advantage")][:count]
+
+
+PLANS = plans(40)
+
+
+def items(seed: int, offered: Plans) -> Iterator[dict[str, Any]]:
+    """Endless items with a charge and some of the payer-plans each."""
     chance = random.Random(seed)
     number = 0
     while True:
         number += 1
         gross = round(chance.lognormvariate(5, 1.5), 2)
         payers = []
-        for payer, plan in chance.sample(PLANS, chance.randint(0, 20)):
+        for payer, plan in chance.sample(offered, chance.randint(0, len(offered) // 2)):
             dollar = round(gross * chance.uniform(0.2, 0.9), chance.choice((2, 2, 2, 4)))
             count = chance.choice(("0", "1 through 10", "23"))
             payers.append(
@@ -110,31 +123,53 @@ def items(seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def write_json(path: Path, size_bytes: int, seed: int = 1) -> None:
-    """CMS JSON 3.0."""
-    with path.open("w", encoding="utf-8") as file:
+def parts(layout: str, seed: int = 1, offered: Plans | None = None) -> tuple[str, Iterator[str], str]:
+    """A file's beginning, its endless items as text, and its end: CMS 3.0 as `json`, `tall` or `wide`."""
+    offered = PLANS if offered is None else offered
+    source = items(seed, offered)
+    if layout == "json":
         head = {"hospital_name": "Bench General Hospital", "last_updated_on": "2026-04-01", "version": "3.0.0"}
-        file.write(json.dumps(head)[:-1] + ', "standard_charge_information": [')
-        for number, item in enumerate(items(seed)):
-            file.write((",\n" if number else "") + json.dumps(item))
+        begin = json.dumps(head)[:-1] + ', "standard_charge_information": [' + json.dumps(next(source))
+        return begin, (",\n" + json.dumps(item) for item in source), "]}"
+    if layout == "tall":
+        return _head(ITEM + TALL), ("".join(map(_line, _tall_rows(item))) for item in source), ""
+    metrics = [name.replace("@", f"{payer}|{plan}") for payer, plan in offered for name in WIDE]
+    header = [*ITEM, *metrics, "additional_generic_notes"]
+    return _head(header), (_line(_wide_row(item, offered)) for item in source), ""
+
+
+def write(path: Path, layout: str, size_bytes: int, *, offered: Plans | None = None) -> None:
+    """A file of about `size_bytes`, every item another."""
+    begin, source, end = parts(layout, offered=offered)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(begin)
+        for number, text in enumerate(source):
+            file.write(text)
             if number % 100 == 0 and file.tell() > size_bytes:
                 break
-        file.write("]}")
+        file.write(end)
 
 
-def write_tall(path: Path, size_bytes: int, seed: int = 1) -> None:
-    """CMS tall CSV 3.0."""
-    _write_csv(path, size_bytes, seed, ITEM + TALL, _tall_rows)
+def write_looped(path: Path, layout: str, size_bytes: int, *, offered: Plans | None = None) -> None:
+    """A gzip of about `size_bytes` inside, whose middle (128 MB of items) is repeated: it takes little room.
 
-
-def write_wide(path: Path, size_bytes: int, seed: int = 1) -> None:
-    """CMS wide CSV 3.0 with 40 payer-plans."""
-    header = (
-        ITEM
-        + [name.replace("@", f"{payer}|{plan}") for payer, plan in PLANS for name in WIDE]
-        + ["additional_generic_notes"]
-    )
-    _write_csv(path, size_bytes, seed, header, _wide_rows)
+    A gzip may have many members, read as one stream (RFC 1952): the middle is compressed once and written again and
+    again.
+    """
+    begin, source, end = parts(layout, offered=offered)
+    middle: list[str] = []
+    size = 0
+    for text in source:
+        middle.append(text)
+        size += len(text)
+        if size > _LOOP_BYTES:
+            break
+    packed = gzip.compress("".join(middle).encode(), 1)
+    with path.open("wb") as file:
+        file.write(gzip.compress(begin.encode()))
+        for _ in range(max(1, size_bytes // size)):
+            file.write(packed)
+        file.write(gzip.compress(end.encode()))
 
 
 WIDE = [
@@ -161,16 +196,8 @@ _METRICS = [
 ]
 
 
-def _write_csv(
-    path: Path, size_bytes: int, seed: int, header: list[str], rows: Callable[[dict[str, Any]], Iterator[list[Any]]]
-) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for record in (*HEAD, header):
-            file.write(_line(record))
-        for number, item in enumerate(items(seed)):
-            file.writelines(_line(row) for row in rows(item))
-            if number % 100 == 0 and file.tell() > size_bytes:
-                break
+def _head(header: list[str]) -> str:
+    return "".join(map(_line, (*HEAD, header)))
 
 
 def _line(cells: list[Any]) -> str:
@@ -194,10 +221,7 @@ def _tall_rows(item: dict[str, Any]) -> Iterator[list[Any]]:
         yield start + [""] * len(TALL)
 
 
-def _wide_rows(item: dict[str, Any]) -> Iterator[list[Any]]:
+def _wide_row(item: dict[str, Any], offered: Plans) -> list[Any]:
     payers = {(p["payer_name"], p["plan_name"]): p for p in item["standard_charges"][0].get("payers_information", [])}
-    cells = [payers.get(pair, {}).get(metric, "") for pair in PLANS for metric in _METRICS]
-    yield [*_item_cells(item), *cells, ""]
-
-
-WRITERS = {"json": write_json, "tall": write_tall, "wide": write_wide}
+    cells = [payers.get(pair, {}).get(metric, "") for pair in offered for metric in _METRICS]
+    return [*_item_cells(item), *cells, ""]

@@ -9,6 +9,7 @@ import typer
 
 from glimmr import errors, events, outcomes, price_table
 from glimmr.cli.main import app
+from glimmr.parse import findings
 from glimmr.query.table import VIEWS, view_sql
 from glimmr.settings import Settings
 
@@ -94,6 +95,29 @@ def event_list() -> str:
     return f"# Events\n{_NOTE}\n\n{_table(('event', 'what happened'), rows)}\n"
 
 
+def _span(since: str | None, until: str) -> str:
+    return until if since == until else f"{since} to {until}"
+
+
+def finding_list() -> str:
+    intro = (
+        "What `glimmr parse` and `glimmr validate` say of a file: a closed list of stable codes. Of the rules of CMS's"
+        " templates only those of the edition are asked that the file follows: its version cell tells, and the columns"
+        " or keys it has; every CSV of 2.x calls itself 2.0.0, and counts as 2.2 when it has a column that came with"
+        " 2.2, or is dated 2025 or later. A file that follows no template breaks none of its rules: it gets"
+        " `GL-NOT-TEMPLATE`, and the severity in brackets. A tall CSV is counted record by record, JSON item by item."
+    )
+    rows = []
+    for rule in sorted(findings.RULES.values(), key=lambda rule: rule.code):
+        elsewhere = f" ({rule.elsewhere})" if rule.elsewhere not in (None, rule.severity) else ""
+        since, until = rule.since, rule.until
+        bound = since or until
+        held = "any file" if bound is None else _span(since, until or findings.EDITIONS[-1])
+        rows.append((f"`{rule.code}`", rule.severity + elsewhere, held, rule.text, rule.source))
+    columns = ("code", "severity", "editions", "what it says", "whose rule")
+    return f"# Findings\n{_NOTE}\n\n{intro}\n\n{_table(columns, rows)}\n"
+
+
 def views() -> str:
     intro = (
         "`glimmr sql` has the four tables of [the price table](price-table.md), and these views over them, for DuckDB."
@@ -112,6 +136,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "outcomes.md": outcome_list,
     "errors.md": error_list,
     "events.md": event_list,
+    "findings.md": finding_list,
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from glimmr.stores.database import Database, migrate, sqlite_url
+from tests.support.servers import PostgreSql, RedisServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +27,35 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("GLIMMR_") and name != "GLIMMR_CORPUS":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """A real PostgreSQL, started once; each test has a database of its own in it."""
+    with PostgreSql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis, started once; a test that uses it empties it first."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_database_url(tmp_path: Path) -> str:
+    """A new SQLite file with the schema."""
+    url = sqlite_url(tmp_path / "glimmr.sqlite")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database with the schema and nothing in it, of either kind."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql").emptied_url()
+    return request.getfixturevalue("sqlite_database_url")

@@ -1,18 +1,19 @@
 """Builds everything from Settings: the only place that chooses implementations."""
 
 import asyncio
-import itertools
 import shutil
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from glimmr import fleet
 from glimmr.errors import DiskFull, UsageError
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Tell
-from glimmr.model import FileReport, Found
+from glimmr.model import FileReport, Found, Skipped
 from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_file
 from glimmr.pipeline.parts import Allowance, Parts
@@ -21,29 +22,28 @@ from glimmr.query import PriceTable
 from glimmr.scan.sources import SOURCES
 from glimmr.settings import Settings
 from glimmr.stores import snapshots
-from glimmr.stores.blobs import Blobs
-from glimmr.stores.database import Database, is_migrated, migrate, sqlite_url
+from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
-from glimmr.stores.lake import Lake
 from glimmr.watch import report
 from glimmr.watch.board import Board
 
 _GB = 10**9
+_OTHERS_MAY_PUBLISH_SECONDS = 24 * 3600.0
 
 
 def price_table_of(settings: Settings) -> PriceTable:
     """The price table for readers. Raises UsageError when there is none yet."""
-    _one_machine(settings)
-    _must_exist(settings.data / "lake", settings)
-    return PriceTable(Lake(settings.data / "lake"))
+    if not fleet.is_fleet(settings):
+        _must_exist(settings.data / "lake", settings)
+    return PriceTable(fleet.lake(settings))
 
 
 @contextmanager
 def looking(settings: Settings) -> Generator[Database]:
     """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
-    _one_machine(settings)
-    _must_exist(settings.data / "glimmr.sqlite", settings)
-    with closing(_database(settings)) as database:
+    if not fleet.is_fleet(settings):
+        _must_exist(settings.data / "glimmr.sqlite", settings)
+    with closing(fleet.database(settings)) as database:
         if not is_migrated(database):
             raise _nothing_yet(settings)
         yield database
@@ -51,18 +51,22 @@ def looking(settings: Settings) -> Generator[Database]:
 
 @contextmanager
 def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]:
-    """Everything the line needs, for the one process that works in this data folder.
+    """Everything the line needs, for the one process that works in this data folder, or for one process of a fleet.
 
     What a killed process left half done is swept away first. Raises UsageError naming the process that works there
-    already, DiskFull when there is too little space to begin.
+    already, or what a fleet lacks, DiskFull when there is too little space to begin.
     """
-    _one_machine(settings)
-    with _alone(settings.data):
+    alone = not fleet.is_fleet(settings)
+    with _alone(settings.data) if alone else fleet.own_scratch(settings) as scratch:
         check_space(settings)
-        with closing(_database(settings)) as database, closing(Client(settings)) as client:
+        with closing(fleet.database(settings)) as database, closing(Client(settings)) as client:
             migrate(database)
-            parts = _parts(settings, database, client, limit)
-            _sweep(parts)
+            parts = _parts(settings, database, client, limit, scratch)
+            if alone:
+                _sweep(parts)
+            else:
+                parts.lake.create()
+                parts.lake.sweep(_OTHERS_MAY_PUBLISH_SECONDS, keep=database.read(snapshots.wanted))
             yield parts
 
 
@@ -78,21 +82,9 @@ def check_space(settings: Settings) -> None:
         )
 
 
-def _one_machine(settings: Settings) -> None:
-    """Two processes on one database would both think they are alone: until there is a fleet, its URLs are refused."""
-    for name in ("database_url", "redis_url", "store_url"):
-        if getattr(settings, name):
-            raise UsageError(
-                f"GLIMMR_{name.upper()} is set, but this version works on one machine, in the data folder: unset it"
-            )
-
-
-def _database(settings: Settings) -> Database:
-    return Database(sqlite_url(settings.data / "glimmr.sqlite"))
-
-
 @contextmanager
-def _alone(folder: Path) -> Generator[None]:
+def _alone(folder: Path) -> Generator[Path]:
+    """The lock on the data folder; yields its scratch folder."""
     lock = FolderLock.take(folder)
     if lock is None:
         raise UsageError(
@@ -100,18 +92,20 @@ def _alone(folder: Path) -> Generator[None]:
             " --data (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile)"
         )
     with lock:
-        yield
+        yield folder / "scratch"
 
 
-def _parts(settings: Settings, database: Database, client: Client, limit: int | None) -> Parts:
+def _parts(settings: Settings, database: Database, client: Client, limit: int | None, scratch: Path) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        blobs=Blobs(settings.data / "blobs"),
-        lake=Lake(settings.data / "lake"),
+        blobs=fleet.blobs(settings),
+        lake=fleet.lake(settings),
         client=client,
         sources={name: build(settings) for name, build in SOURCES.items()},
-        scratch=settings.data / "scratch",
+        scratch=scratch,
+        engine=fleet.engine(settings),
+        alone=not fleet.is_fleet(settings),
         allowance=Allowance(limit),
     )
 
@@ -131,7 +125,8 @@ def _sweep(parts: Parts) -> None:
         else:
             left.unlink(missing_ok=True)
     parts.lake.create()
-    parts.lake.sweep(keep=parts.database.read(snapshots.wanted))
+    current, wanted = parts.database.read(lambda read: (snapshots.current(read), snapshots.wanted(read)))
+    parts.lake.sweep(keep=wanted | (current - parts.lake.check().intact))  # what only lost its log entry is named again
 
 
 def _must_exist(path: Path, settings: Settings) -> None:
@@ -167,19 +162,44 @@ def summary(parts: Parts, board: Board) -> dict[str, Any]:
     return report.summary(parts.database, board) | {"lake": str(parts.lake.root)}
 
 
-def dry_run(settings: Settings, asked: Sequence[tuple[str, str]], limit: int | None) -> list[dict[str, Any]]:
-    """The addresses the sources name, without writing anything."""
+def dry_run(
+    settings: Settings, asked: Sequence[tuple[str, str]], limit: int | None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Who has which address as the sources say, up to `limit` addresses; and the records skipped on the way, by reason.
+
+    Nothing is written.
+    """
     with closing(Client(settings)) as client:
         sources = {name: build(settings) for name, build in SOURCES.items()}
         web = RunWeb(client, lambda **_: None, settings.scan_deadline_seconds)
-        said = (record for name, place in asked for record in sources[name].find(place, web))
-        found = list(itertools.islice((record for record in said if isinstance(record, Found)), limit))
-    return [{**asdict(record.hospital), "url": redact(record.url)} for record in found]
+        found: dict[tuple[str, str], Found] = {}
+        addresses: set[str] = set()
+        skipped: Counter[str] = Counter()
+        for record in (record for name, place in asked for record in sources[name].find(place, web)):
+            if isinstance(record, Skipped):
+                skipped[record.reason] += 1
+            elif record.url not in addresses and len(addresses) == limit:
+                break
+            else:
+                addresses.add(record.url)
+                found[record.url, record.hospital.hospital_id] = record
+    return [{**asdict(record.hospital), "url": redact(record.url)} for record in found.values()], dict(skipped)
 
 
 async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
     """Ask the (source, place) pairs, and follow every address down the line until idle, or until `stop` is set."""
     await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
+
+
+async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> None:
+    """Work off the jobs there are, and those that come, until `stop` is set or (`drain`) none is left."""
+    await line.walk(parts, [], stop, until_idle=drain)
+
+
+async def check_one(settings: Settings, source: str, tell: Tell) -> FileReport:
+    """Read one file by itself for what is wrong in it; see `pipeline.one_file`."""
+    with closing(Client(settings)) as client:
+        return await one_file.check_one(settings, client, source, tell)
 
 
 async def read_one(settings: Settings, source: str, to: Path | None, tell: Tell) -> FileReport:

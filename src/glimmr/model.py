@@ -116,6 +116,7 @@ class MemberReport:
     rates: int = 0
     rows_rejected: int = 0
     header: Header = field(default_factory=Header)
+    columns: tuple[str, ...] = ()  # a table's column names; only of a look at the head
     findings: tuple[Finding, ...] = ()
 
 
@@ -150,12 +151,22 @@ class FileReport:
         return FileReport(**whole)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What the head of a file shows: the kind of its bytes, a report as far as was read, its first rows (flat)."""
+
+    kind: str
+    report: FileReport
+    rows: list[dict[str, Any]]
+
+
 def _member(facts: dict[str, Any]) -> MemberReport:
     header: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts["header"].items()
     }
+    columns = tuple(facts.get("columns", ()))
     found = tuple(_finding(finding) for finding in facts["findings"])
-    whole: dict[str, Any] = {**facts, "header": Header(**header), "findings": found}
+    whole: dict[str, Any] = {**facts, "header": Header(**header), "columns": columns, "findings": found}
     return MemberReport(**whole)
 
 

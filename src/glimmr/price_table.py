@@ -91,7 +91,7 @@ FILES: tuple[Column, ...] = (
     Column("file_id", pa.string(), False, "sha256 (hex) of the bytes as served"),
     Column("url", pa.string(), True, "the address it came from, tokens redacted"),
     Column("template_version", pa.string(), True, "the CMS template version the file claims"),
-    Column("format", pa.string(), True, "csv or json"),
+    Column("format", pa.string(), True, "what the prices were read from: csv, json, xlsx, xls, xml …"),
     Column("hospital_name", pa.string(), True, "as published in the file"),
     Column("last_updated_on", pa.date32(), True, "as published in the file"),
     Column("fetched_at", pa.timestamp("us", tz="UTC"), True, "when these bytes were brought home"),

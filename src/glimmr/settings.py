@@ -19,24 +19,43 @@ from glimmr.errors import UsageError
 
 _PREFIX = "GLIMMR_"
 _TOML = "glimmr.toml"
+_LARGEST = 2**53  # beyond it, and for infinity, clocks, curl and SQLite each fail in their own way
 _TESTS_ONLY = {"GLIMMR_CORPUS"}  # read by the tests, not by the program
 
 
 class Settings(BaseSettings):
     """Every knob of Glimmr with its default. Durations are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, toml_file=_TOML, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, toml_file=_TOML, extra="forbid", frozen=True
+    )
 
     data: Path = Field(
         Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
     )
     database_url: str = Field(
-        "", description="PostgreSQL of a fleet (not in this version); empty: `glimmr.sqlite` in the data folder."
+        "",
+        description="PostgreSQL (14 or newer) of a fleet, `postgresql://user@host/name`; needs `GLIMMR_STORE_URL`."
+        " Empty: `glimmr.sqlite` in the data folder.",
     )
     redis_url: str = Field(
-        "", description="Redis of a fleet (not in this version); empty: this process carries its jobs itself."
+        "",
+        description="Redis of a fleet, which brings jobs to its workers: `redis://`, `rediss://` (TLS), `unix://`,"
+        " `redis+sentinel://`, `redis+cluster://`. Keep it to the fleet: who can write to it can run code in its"
+        " workers. Empty: each worker looks for jobs itself.",
     )
-    store_url: str = Field("", description="Object store of a fleet (not in this version); empty: the data folder.")
+    redis_family: Literal["any", "ipv4", "ipv6"] = Field(
+        "any", description="Addresses of Redis's name to connect to: any, ipv4 or ipv6."
+    )
+    redis_timeout_seconds: float = Field(2.0, gt=0, description="Longest wait for an answer of Redis.")
+    redis_max_connections: int = Field(
+        50, ge=10, description="Most connections to Redis of one step of one worker; each uses about six."
+    )
+    store_url: str = Field(
+        "",
+        description="Where a fleet keeps bytes and price table: `s3://…`, `gs://…`, `az://…`, or a folder that all its"
+        " workers see; needs `GLIMMR_DATABASE_URL`. Empty: the data folder.",
+    )
     allow_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks (comma-separated) asked although they are not public, on any port."
     )
@@ -52,10 +71,13 @@ class Settings(BaseSettings):
     pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
     downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
     parses: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Files parsed at a time; default is the cores."
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=1024,
+        description="Files parsed at a time; default is the cores.",
     )
-    connections_per_host: int = Field(2, ge=1, description="Connections to one host at a time.")
-    connect_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a connection.")
+    connections_per_host: int = Field(2, ge=1, le=1024, description="Connections to one host at a time.")
+    connect_timeout_seconds: float = Field(20.0, gt=0, le=86_400, description="Longest wait for a connection.")
     header_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for the answer's header.")
     min_rate_bytes: int = Field(1024, ge=1, description="Fewest bytes per second, over the stall time.")
     stall_seconds: float = Field(60.0, gt=0, description="How long a transfer may be slower than the minimum rate.")
@@ -89,6 +111,20 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _countable(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not value <= _LARGEST:
+            raise ValueError(f"Input should be at most {_LARGEST:,}")
+        return value
+
+    @field_validator("contact")
+    @classmethod
+    def _sendable(cls, value: str) -> str:
+        if not (value.isascii() and value.isprintable()) and value:
+            raise ValueError("Input should be plain ASCII: it stands in a header of every request")
+        return value
 
     @field_validator("allow_addresses", "connect_to", mode="before")
     @classmethod
@@ -132,6 +168,7 @@ def _refuse_unknown() -> None:
         given += [(_PREFIX + name.upper(), _TOML) for name in keys]
     for name, where in given:
         if name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `docs/reference/settings.md` lists them all"
+            names = [one.upper() for one in Settings.model_fields]  # compared without the prefix they all share
+            near = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), names, n=1)
+            hint = f"; did you mean {_PREFIX}{near[0]}?" if near else "; `docs/reference/settings.md` lists them all"
             raise UsageError(f"unknown setting {name} in {where}{hint}")

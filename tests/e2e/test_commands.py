@@ -283,3 +283,21 @@ def test_a_dry_run_promises_only_what_it_knows(server: HttpServer, tmp_path: Pat
     told = line.glimmr(*words, env=_allowed()).stdout
     assert "the sources name 1 address; known ones that are not due are not asked again (see --refresh)" in told
     assert "known ones are asked again, too" in line.glimmr(*words, "--refresh", env=_allowed()).stdout
+
+
+def test_a_dry_run_counts_an_address_once_and_says_what_it_skipped(tmp_path: Path) -> None:
+    rows = [
+        ("Good", "VT", "470002", "http://h.example/a.csv"),
+        ("Twin", "VT", "470003", "http://h.example/a.csv"),
+        ("Good", "VT", "470002", "http://h.example/a.csv"),
+        ("Lost", "Vermnt", "470004", "http://h.example/b.csv"),
+        ("Mute", "VT", "470005", ""),
+    ]
+    words = ("run", "--from", line.write_list(tmp_path / "l.csv", rows), "--data", tmp_path / "d", "--dry-run")
+    told = line.glimmr(*words, env=line.environment()).stdout
+    assert "the sources name 1 address; " in told
+    assert "skipped 1: no address\n" in told
+    assert "skipped 1: no state or territory is called 'Vermnt'; did you mean VT?" in told
+    done = line.glimmr(*words, "--json", env=line.environment())
+    assert [row["name"] for row in json.loads(done.stdout)] == ["Good", "Twin"]
+    assert "skipped 1: no address" in done.stderr

@@ -9,13 +9,13 @@ from glimmr.world.content import write_file
 from tests.support import line
 
 GIB = 2**30
-PEAK_BYTES = 700 * 10**6
+PEAK_BYTES = 450 * 10**6
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["json", "tall", "wide"])
-def test_a_gigabyte_is_parsed_in_less_than_700_megabytes(kind: str, tmp_path: Path) -> None:
+def test_a_gigabyte_is_parsed_in_less_than_450_megabytes(kind: str, tmp_path: Path) -> None:
     source = tmp_path / f"large.{kind}"
     with source.open("wb") as file:
         write_file(file, kind, "3.0.0", size_bytes=GIB)

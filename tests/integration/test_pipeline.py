@@ -210,15 +210,15 @@ def test_bytes_that_vanished_before_they_were_read_are_brought_home_again(shop: 
     shop.files["/a"] = table(20)
     listed = line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")])
     with app.working(settings) as parts:
-        exists, asked = parts.blobs.exists, []
+        holds, asked = parts.blobs.holds, []
 
-        def lose_once(key: str) -> bool:
+        def lose_once(key: str, size_bytes: int) -> bool:
             asked.append(key)
             if len(asked) == 1:
                 (settings.data / "blobs" / key).unlink()
-            return exists(key)
+            return holds(key, size_bytes)
 
-        parts.blobs.exists = lose_once  # pyright: ignore[reportAttributeAccessIssue]
+        parts.blobs.holds = lose_once  # pyright: ignore[reportAttributeAccessIssue]
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
     assert ended(app.status(settings)) == {("ok", ""): 1}
     assert shop.asked == ["/a", "/a"]
@@ -297,10 +297,19 @@ def test_a_database_without_a_schema_is_nothing_yet(settings: Settings) -> None:
         app.status(settings)
 
 
-@pytest.mark.parametrize("name", ["database_url", "redis_url", "store_url"])
-def test_a_fleets_urls_are_refused_as_long_as_there_is_no_fleet(settings: Settings, name: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (["database_url"], "STORE_URL"),
+        (["store_url"], "DATABASE_URL"),
+        (["redis_url"], "DATABASE_URL"),
+        (["redis_url", "database_url"], "STORE_URL"),
+        (["database_url", "store_url"], "DATABASE_URL is not a fleet's"),
+    ],
+)
+def test_what_a_fleet_lacks_is_named(settings: Settings, given: list[str], missing: str) -> None:
     with (
-        pytest.raises(UsageError, match=f"GLIMMR_{name.upper()}"),
-        app.working(settings.model_copy(update={name: "x://y"})),
+        pytest.raises(UsageError, match=f"GLIMMR_{missing}"),
+        app.working(settings.model_copy(update=dict.fromkeys(given, "sqlite:///x"))),
     ):
         pass

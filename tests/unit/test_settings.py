@@ -42,3 +42,37 @@ def test_a_value_that_cannot_be_is_named_with_its_setting(monkeypatch: pytest.Mo
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIMMR_ALLOW_ADDRESSES", "127.0.0.1, 10.0.0.0/8")
     assert load().allow_addresses == ("127.0.0.1", "10.0.0.0/8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PATIENCE_SECONDS", "inf"),
+        ("STALL_SECONDS", "nan"),
+        ("CONNECT_TIMEOUT_SECONDS", "1e9"),
+        ("LEASE_SECONDS", "1e23"),
+        ("PARSES", "100000"),
+        ("CONNECTIONS_PER_HOST", "99999999999999999999"),
+        ("CHILD_MEMORY_BYTES", "99999999999999999999"),
+        ("CONTACT", "jürgen@example.org"),
+        ("CONTACT", "a\nb: c"),
+    ],
+)
+def test_a_value_that_would_break_something_later_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"GLIMMR_{name}", value)
+    with pytest.raises(UsageError, match=f"GLIMMR_{name}"):
+        load()
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMMR_DATA", "")
+    monkeypatch.setenv("GLIMMR_DOWNLOADS", "")
+    assert (load().data, load().downloads) == (Path("glimmr-data"), 2)
+
+
+def test_a_name_like_none_of_ours_is_given_no_near_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMMR_COPUS", "1")
+    with pytest.raises(UsageError, match=r"settings\.md"):
+        load()

@@ -1,5 +1,7 @@
 """The command line: which commands there are, and how an error reaches a person."""
 
+import errno
+import io
 import os
 import sys
 from typing import Any
@@ -8,9 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import ask, demo, look, read, work
+from glimmr.cli import ask, check, demo, look, read, work
 from glimmr.cli.show import clean_lines
-from glimmr.errors import GlimmrError, LocalFault, UsageError
+from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
 
 class _Commands(TyperGroup):
@@ -24,8 +26,13 @@ class _Commands(TyperGroup):
             finally:
                 typer.echo(nl=False)  # flushes, where there is a standard output at all
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+            _drop_output()
             raise typer.Exit from None
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            _drop_output()
+            raise DiskFull(f"standard output could not be written: {error.strerror}") from error
 
 
 app = typer.Typer(
@@ -37,10 +44,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (work.run, read.parse, ask.prices, ask.sql, look.status, look.jobs, demo.demo):
+_COMMANDS = (
+    work.run, work.worker, read.parse, check.validate, check.inspect, ask.prices, ask.sql, look.status, look.jobs,
+    demo.demo,
+)  # fmt: skip
+for command in _COMMANDS:
     app.command()(command)
 
 _EXIT_USAGE, _EXIT_FAULT = 2, 1
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def _version(wanted: bool) -> None:
@@ -60,6 +72,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file or a pipe gets UTF-8; a terminal may know fewer letters
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     try:
         app()
     except UsageError as error:
@@ -69,6 +84,11 @@ def main() -> None:
         hint = " (a fault of this machine, not of a hospital)" if isinstance(error, LocalFault) else ""
         _say(f"{error}{hint}")
         sys.exit(_EXIT_FAULT)
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere: the interpreter would fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: object) -> None:

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from glimmr.outcomes import MEANINGS, Outcome
 
+_LEAST_WIDTH = 8  # of a column in which something can be read
 _FILE_WIDTH = 200  # of a table that goes to a file or a pipe
+_LONGEST_WHY = 1000  # letters of a message: a list may name an address of any length
 _TAB = 9
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
 _BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -69,10 +71,17 @@ def as_table(
     right: Iterable[str] = (),
     most: Mapping[str, int] | None = None,
 ) -> None:
-    """Print rows under column names; numbers stand right. On a terminal, `most` letters of a column are shown."""
+    """Print rows under column names; numbers stand right. On a terminal, `most` letters of a column are shown.
+
+    Where there is no room for so many columns, every value gets a line of its own.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width, most = _FILE_WIDTH, None
+    rows = list(rows)
+    if rows and len(columns) * _LEAST_WIDTH > console.width:
+        _one_below_the_other(columns, rows)
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(Text(clean(name)), justify="right" if name in set(right) else "left", overflow="fold")
@@ -80,6 +89,17 @@ def as_table(
         cells = zip(columns, map(clean, row), strict=True)
         table.add_row(*(Text(_short(cell, (most or {}).get(name))) for name, cell in cells))
     console.print(table)
+
+
+def _one_below_the_other(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A value a line, as psql does, a blank line between rows; what is empty is left out."""
+    names = [clean(name) for name in columns]
+    width = max(map(len, names))
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            if value is not None and value != "":
+                typer.echo(f"{name:{width}}  {clean(value)}")
+        typer.echo()
 
 
 def _short(text: str, most: int | None) -> str:
@@ -121,11 +141,17 @@ def _amount(row: Any) -> str:
     return f"{row.percentage.normalize():f} %" if row.percentage is not None else (row.algorithm or "")[:24]
 
 
+def skipped(reasons: Mapping[str, int], *, err: bool = False) -> None:
+    """Print how many records of the sources cannot be used, and why."""
+    for reason, count in reasons.items():
+        typer.echo(f"  skipped {count:,}: {_short(clean(reason), _LONGEST_WHY)}", err=err)
+
+
 def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:
     """Print the addresses that did not end well, and why; at most that many."""
     for file in list(files)[:most]:
         again = f" (asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC)" if file["next_try_at"] else ""
-        why = clean(file["message"]) or MEANINGS[Outcome(file["outcome"])].text
+        why = _short(clean(file["message"]), _LONGEST_WHY) or MEANINGS[Outcome(file["outcome"])].text
         typer.echo(f"  {file['outcome']}: {clean(file['hospital'])}, {file['place']}{again}\n    {why}")
     if most is not None and len(files) > most:
         typer.echo(f"  … and {len(files) - most:,} more: `glimmr status`")

@@ -47,8 +47,7 @@ def show_summary(summary: dict[str, Any]) -> None:
         f"found {found['found']:,} addresses · downloaded {down['files']:,} files ({show.size(down['bytes'])})"
         f" · parsed {summary['parsed']:,} · {summary['rows']:,} rows published"
     )
-    for reason, count in found["skipped"].items():
-        typer.echo(f"  skipped {count:,}: {show.clean(reason)}")
+    show.skipped(found["skipped"])
     for failed in summary["failed_scans"]:
         again = f" (asked again {failed['next_try_at']:%Y-%m-%d %H:%M} UTC)" if failed["next_try_at"] else ""
         why = show.clean(failed["message"])
@@ -77,18 +76,19 @@ def dry_run(
     settings: Settings, asked: list[tuple[str, str]], *, limit: int | None, refresh: bool, as_json: bool
 ) -> None:
     """Show what a run would ask."""
-    wanted = app.dry_run(settings, asked, limit)
+    wanted, skipped = app.dry_run(settings, asked, limit)
     if as_json:
         show.as_json(wanted)
+        show.skipped(skipped, err=True)
         return
     show.as_table(
         ("state", "ccn", "hospital", "address"), [(w["state"], w["ccn"], w["name"], w["url"]) for w in wanted]
     )
+    addresses = len({w["url"] for w in wanted})
     known = (
         "known ones are asked again, too"
         if refresh
         else "known ones that are not due are not asked again (see --refresh)"
     )
-    typer.echo(
-        f"the sources name {len(wanted):,} address{'' if len(wanted) == 1 else 'es'}; {known}; nothing was written"
-    )
+    typer.echo(f"the sources name {addresses:,} address{'' if addresses == 1 else 'es'}; {known}; nothing was written")
+    show.skipped(skipped)

@@ -1,4 +1,4 @@
-"""`glimmr run`: the whole line, until idle."""
+"""`glimmr run`: the whole line, until idle. `glimmr worker`: one of a fleet's processes."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from glimmr.errors import UsageError
+
+_EXIT_INTERRUPTED = 130
 
 
 def run(
@@ -48,3 +50,23 @@ def run(
         return
     summary = walk.run_line(settings, asked, limit=limit, refresh=refresh, as_json=as_json)
     sys.exit(walk.exit_code(summary))
+
+
+def worker(
+    drain: Annotated[bool, typer.Option("--drain", help="End when no job is left.")] = False,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder (GLIMMR_DATA): scratch.")] = None,
+) -> None:
+    """Work off the jobs of a fleet (GLIMMR_DATABASE_URL, GLIMMR_STORE_URL, GLIMMR_REDIS_URL), on any number of hosts.
+
+    SIGTERM or Ctrl-C: takes nothing new, hands unfinished jobs back and ends. Exit 0: told to stop, or no job is left.
+    2: wrong usage. 130: interrupted while draining. On one machine it works off what `glimmr run` left.
+    """
+    import asyncio
+
+    from glimmr import app
+    from glimmr.cli.interrupt import until_idle
+    from glimmr.cli.options import load
+
+    with app.working(load(data=data)) as parts:
+        interrupted = asyncio.run(until_idle(lambda stop: app.serve(parts, drain=drain, stop=stop)))
+    sys.exit(_EXIT_INTERRUPTED if drain and interrupted else 0)

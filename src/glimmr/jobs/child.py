@@ -20,6 +20,9 @@ _WATCH_SECONDS = 0.1
 _FAREWELL_SECONDS = 1.0
 _STDERR_BYTES = 4_000
 _ADDRESS_SPACE_EXTRA_BYTES = 8 * 2**30  # idle pyarrow and duckdb map 2.2 GB they never touch
+# How glibc keeps a child's memory: blocks of a megabyte and more apart from the small ones, and on large pages, which
+# makes that free. Else the blocks come and go between what stays, and the heap of a long job fills with holes.
+HEAP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576"
 _GENTLE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -41,7 +44,7 @@ async def run_in_child(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={"GLIBC_TUNABLES": HEAP} | os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     noise = _Tail()
     work = [
@@ -116,8 +119,10 @@ async def _bury(
     child: asyncio.subprocess.Process, work: "list[asyncio.Task[Any]]", listening: "asyncio.Task[None]"
 ) -> None:
     """Whatever happened, the child is dead and its pipes are closed when this returns."""
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
+    # Not `child.kill()`: that polls, and may take the exit status away from the watcher, which then says 255.
+    if child.returncode is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(child.pid).kill()
     for task in work:
         task.cancel()
     await asyncio.gather(*work, return_exceptions=True)

@@ -1,61 +1,94 @@
-"""Finds jobs that may run and hands them to the engine, only for free slots; the same query recovers what was lost."""
+"""Finds jobs that may run and takes them, only for the free slots of this worker; so is found again what was lost."""
 
 import asyncio
+import logging
+import random
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from glimmr.jobs import ledger
-from glimmr.jobs.engines.local import LocalEngine
+from glimmr.jobs.engines import Engine
 from glimmr.jobs.job import Due, Terms
+from glimmr.jobs.offers import choose
 from glimmr.jobs.runner import InThread
-from glimmr.stores.database import Connection, Database
+from glimmr.stores.database import Database
 
+_LOG = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25
+LOST_SECONDS = 5.0
+"""A job that is due for so long, while a slot is free for so long, had a message that was lost."""
+_DOUBT_SECONDS = 10.0
 
 
 class Dispatcher:
-    """Sends due jobs of unpaused steps, by priority then age, while this worker has slots for them.
+    """Keeps count of this worker's slots, and fills them by priority then age from the ledger.
 
     `slots` says how many jobs of each step may be under way here at a time; steps it does not name are left alone.
+    While the engine carries (a leader rings for what is due, see `doorbells`), only what was lost is looked for; when
+    something was, the ledger is drawn from directly for a while, as it is while the engine does not carry.
     """
 
     def __init__(
-        self, database: Database, engine: LocalEngine, slots: Mapping[str, int], terms: Terms, in_thread: InThread
+        self, database: Database, engine: Engine, slots: Mapping[str, int], terms: Terms, in_thread: InThread
     ) -> None:
         self._database, self._engine, self._slots, self._terms = database, engine, slots, terms
         self._in_thread = in_thread
         self._under_way: dict[int, Due] = {}
+        self._kept: set[int] = set()
         self._woken = asyncio.Event()
         self._look_at: set[str] = set(slots)
+        self._quiet_since = dict.fromkeys(slots, time.monotonic())
+        self._draw_until = float("-inf")
 
     def wake(self, steps: Iterable[str] = ()) -> None:
         """Look at once for jobs of these steps."""
         self._look_at.update(steps)
         self._woken.set()
 
+    def takes(self, due: Due) -> bool:
+        """Whether this worker should run the job it heard of; from then on it is under way.
+
+        Not when it is under way already, or its step has no free slot: whoever has one finds it in the ledger.
+        """
+        if due.id in self._kept:
+            self._kept.discard(due.id)
+            return True
+        self._quiet_since[due.step] = time.monotonic()
+        if due.id in self._under_way or self._free(due.step) <= 0:
+            return False
+        self._begin(due)
+        return True
+
     def ended(self, due: Due, steps: Iterable[str]) -> None:
-        """A job that was sent is under way no more; jobs of `steps` may be due because of it."""
+        """A job that was under way is so no more; jobs of `steps` may be due because of it."""
         self._under_way.pop(due.id, None)
+        self._quiet_since[due.step] = time.monotonic()
+        self._engine.make_room(due.step, self._free(due.step))
         self.wake({due.step, *steps})
 
-    async def pause(self) -> None:
+    async def pause(self, seconds: float = _TICK_SECONDS) -> None:
         """Until the next tick is due, or somebody wakes us."""
         try:
-            async with asyncio.timeout(_TICK_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             self._look_at = set(self._slots)
         self._woken.clear()
 
     async def tick(self) -> None:
-        """Send what is due for the free slots. Raises LocalFault when the database does not answer."""
+        """Take what is due for the free slots. Raises LocalFault when the database does not answer."""
         look_at, self._look_at = self._look_at & set(self._slots), set()
-        chosen = await self._in_thread(
-            lambda: self._database.read(lambda connection: self._choose(connection, look_at))
-        )
-        for due in chosen:
-            self._under_way[due.id] = due
-            await self._engine.send(due)
+        now = time.monotonic()
+        if not self._engine.carries or now < self._draw_until:
+            await self._draw(look_at, 0.0)
+            return
+        quiet = {step for step, since in self._quiet_since.items() if now - since >= LOST_SECONDS and self._free(step)}
+        for step in quiet:
+            self._quiet_since[step] = now - LOST_SECONDS * random.uniform(0, 0.4)  # noqa: S311 - spreads the fleet
+        if quiet and await self._draw(quiet, LOST_SECONDS):
+            _LOG.warning("jobs are due and nobody rang for them: they are taken from the ledger for a while")
+            self._draw_until = now + _DOUBT_SECONDS
 
     async def is_idle(self) -> bool:
         """Whether nothing runs anywhere and nothing is due within the patience."""
@@ -66,43 +99,30 @@ class Dispatcher:
             lambda: self._database.read(lambda connection: ledger.awaited(connection, steps, patience))
         )
 
-    def _choose(self, connection: Connection, steps: set[str]) -> list[Due]:
-        """Due jobs for the free slots; a host that has its share is passed over, so that it holds up no other."""
-        chosen: list[Due] = []
-        hosts = Counter(due.host for due in self._under_way.values() if due.host is not None)
-        under_way = Counter(due.step for due in self._under_way.values())
-        if not ledger.any_due(connection):
-            return []
-        for step in sorted(steps):
-            free = self._slots[step] - under_way[step]
-            while free > 0:
-                picked = self._pick(self._offers(connection, step, free, hosts, chosen), hosts)
-                chosen += picked
-                free -= len(picked)
-                if not picked:
-                    break
-        return chosen
-
-    def _offers(
-        self, connection: Connection, step: str, most: int, hosts: Counter[str], chosen: list[Due]
-    ) -> list[Due]:
-        full = [host for host, count in hosts.items() if count >= self._terms.connections_per_host]
-        sent = [*self._under_way, *(due.id for due in chosen)]
-        return ledger.due(
-            connection,
-            step,
-            most=most,
-            connections_per_host=self._terms.connections_per_host,
-            full_hosts=full,
-            sent=sent,
+    async def _draw(self, steps: set[str], overdue_seconds: float) -> bool:
+        """Take jobs for the free slots; whether there were any."""
+        free, sent = Counter({step: self._free(step) for step in steps}), dict(self._under_way)
+        chosen = await self._in_thread(
+            lambda: self._database.read(
+                lambda connection: choose(
+                    connection,
+                    free,
+                    sent=sent,
+                    connections_per_host=self._terms.connections_per_host,
+                    overdue_seconds=overdue_seconds,
+                )
+            )
         )
+        for due in chosen:
+            if due.id not in self._under_way:  # it may have been rung for while we looked
+                self._begin(due)
+                self._kept.add(due.id)
+                self._engine.keep(due)
+        return bool(chosen)
 
-    def _pick(self, offers: list[Due], hosts: Counter[str]) -> list[Due]:
-        picked: list[Due] = []
-        for due in offers:
-            if due.host is not None:
-                if hosts[due.host] >= self._terms.connections_per_host:
-                    continue
-                hosts[due.host] += 1
-            picked.append(due)
-        return picked
+    def _begin(self, due: Due) -> None:
+        self._under_way[due.id] = due
+        self._engine.make_room(due.step, self._free(due.step))
+
+    def _free(self, step: str) -> int:
+        return self._slots.get(step, 0) - sum(due.step == step for due in self._under_way.values())

@@ -7,7 +7,8 @@
 Only the run that holds a job (its id, owner and epoch, state running) may move it out of `running`: the fence.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, select
@@ -50,8 +51,12 @@ def due(
     connections_per_host: int,
     full_hosts: Collection[str] = (),
     sent: Collection[int] = (),
+    overdue_seconds: float = 0.0,
 ) -> list[Due]:
-    """Jobs of `step` that may run now, best first, without those of full hosts and those sent already."""
+    """Jobs of `step` that may run now, best first, without those of full hosts and those sent already.
+
+    `overdue_seconds`: only those that have waited so long beyond their time.
+    """
     rows = connection.execute(
         sql.DUE,
         {
@@ -60,6 +65,7 @@ def due(
             "per_host": connections_per_host,
             "full_hosts": list(full_hosts),
             "sent": list(sent),
+            "delay_seconds": -overdue_seconds,
         },
     )
     return [Due(*row) for row in rows]
@@ -198,9 +204,26 @@ def hasten(connection: Connection, waiting: Iterable[NewJob]) -> None:
         connection.execute(sql.HASTEN, rows)
 
 
-def sign_in(connection: Connection, worker: str, *, host: str, pid: int, version: str) -> None:
-    """Say that this worker lives."""
-    connection.execute(sql.SIGN_IN, {"id": worker, "host": host, "pid": pid, "version": version})
+def sign_in(
+    connection: Connection, worker: str, *, host: str, pid: int, version: str, slots: Mapping[str, int]
+) -> None:
+    """Say that this worker lives, and how many jobs of each step it runs at a time."""
+    row = {"id": worker, "host": host, "pid": pid, "version": version, "slots": dict(slots)}
+    connection.execute(sql.SIGN_IN, row)
+
+
+def free_slots(connection: Connection, silence_seconds: float) -> Counter[str]:
+    """Slots of all workers that have beaten within that time, by step, less the jobs that run."""
+    free: Counter[str] = Counter()
+    for slots in connection.execute(sql.SLOTS, {"delay_seconds": -silence_seconds}).scalars():
+        free.update(slots or {})
+    free.subtract({row.step: row.jobs for row in connection.execute(sql.RUNNING_OF)})
+    return free
+
+
+def still_ready(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Those of these jobs that nobody has claimed yet."""
+    return set(connection.execute(sql.STILL_READY, {"sent": list(ids)}).scalars()) if ids else set()
 
 
 def sign_out(connection: Connection, worker: str) -> None:

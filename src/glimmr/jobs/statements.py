@@ -99,7 +99,7 @@ DUE = (
     .where(
         READY,
         jobs.c.step == bindparam("step"),
-        jobs.c.run_at <= _NOW,
+        jobs.c.run_at <= _LATER,
         _WANTED,
         _UNPAUSED,
         _HOST_FREE,
@@ -198,6 +198,9 @@ SIGN_IN = insert(workers).values(started_at=_NOW, beat_at=_NOW)
 SIGN_OUT = delete(workers).where(workers.c.id == bindparam("worker"))
 FORGET_WORKERS = delete(workers)
 SEEN = update(workers).where(workers.c.id == bindparam("worker")).values(beat_at=_NOW)
+SLOTS = select(workers.c.slots).where(workers.c.beat_at > _LATER)
+RUNNING_OF = select(jobs.c.step, func.count().label("jobs")).where(RUNNING).group_by(jobs.c.step)
+STILL_READY = select(jobs.c.id).where(jobs.c.id.in_(bindparam("sent", expanding=True)), READY)
 COUNTS = select(jobs.c.step, jobs.c.state, jobs.c.outcome, func.count().label("jobs")).group_by(
     jobs.c.step, jobs.c.state, jobs.c.outcome
 )

@@ -102,4 +102,5 @@ workers = Table(
     Column("version", String, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("beat_at", UtcTime, nullable=False),
+    Column("slots", JSON),  # how many jobs of each step it runs at a time
 )

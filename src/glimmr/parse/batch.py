@@ -28,6 +28,22 @@ class Batch:
     merged: int = 0
 
 
-def positions(prefix: str, numbers: pa.Array) -> pa.Array:
-    """`R1`, `R2`, … of an integer array."""
-    return pc.binary_join_element_wise(prefix, numbers.cast(pa.string()), "")
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How positions are written: records as `R1234` or `/items/12`, a payer's column as `C57` or by its `/name`."""
+
+    prefix: str = "R"
+    by_name: bool = False
+
+    def of_records(self, numbers: Ints) -> pa.Array:
+        """The positions of records."""
+        return pc.binary_join_element_wise(self.prefix, pa.array(numbers).cast(pa.string()), "")
+
+    def of_rates(self, records: pa.Array, parts: Ints) -> pa.Array:
+        """The positions of rates nested in records; a part of -1 is the record itself."""
+        nested = pc.binary_join_element_wise(records, "/p/", pa.array(parts).cast(pa.string()), "")
+        return pc.if_else(pa.array(parts < 0), records, nested)
+
+    def of_column(self, index: int, name: str) -> str:
+        """What is added to a record's position for its column `index` (from 0)."""
+        return "/" + name.replace("~", "~0").replace("/", "~1") if self.by_name else f"C{index + 1}"  # RFC 6901

@@ -3,28 +3,13 @@
 from dataclasses import dataclass, field
 
 from glimmr.model import Example, Finding
+from glimmr.parse.rules.book import CMS_RULES, EDITIONS, FLAG_SOURCES, Rule
 from glimmr.price_table import FLAGS
+
+__all__ = ["EDITIONS", "RULES", "Findings", "Rule", "code_of_flag"]
 
 _EXAMPLES = 5
 _VALUE_CHARACTERS = 200
-_ERRORS = frozenset({"bad_number", "bad_count", "unbalanced_quote", "short_row", "long_row"})
-_INFOS = frozenset({"zero_amount", "header_alias", "modifier_row", "currency_text"})
-_CMS = "CMS hospital price transparency data dictionary (CSV/JSON README)"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of finding: stable code, severity (error, warning, info), what it says, and whose rule it is."""
-
-    code: str
-    severity: str
-    text: str
-    source: str
-
-
-def _of_flag(flag: str, text: str) -> Rule:
-    severity = "error" if flag in _ERRORS else "info" if flag in _INFOS else "warning"
-    return Rule(code_of_flag(flag), severity, text, _CMS if severity != "info" else "Glimmr")
 
 
 def code_of_flag(flag: str) -> str:
@@ -32,27 +17,25 @@ def code_of_flag(flag: str) -> str:
     return "GL-" + flag.upper().replace("_", "-")
 
 
+def _of_flag(flag: str, text: str) -> Rule:
+    severity, source, elsewhere = FLAG_SOURCES.get(flag, ("warning", "Glimmr", "warning"))
+    return Rule(code_of_flag(flag), severity, text, source, elsewhere=elsewhere)
+
+
 RULES: dict[str, Rule] = {
     rule.code: rule
     for rule in (
+        *CMS_RULES,
         *(_of_flag(flag, text) for flag, text in FLAGS.items()),
-        Rule("GL-HEADER-MISSING", "error", "a general data element of the file's first two rows is missing", _CMS),
-        Rule("GL-DATE", "error", "last_updated_on is no date", _CMS),
-        Rule("GL-PLACEHOLDER", "error", "a placeholder of the template was left in a header", _CMS),
-        Rule(
-            "GL-DUPLICATE-COLUMN",
-            "warning",
-            "a column occurs more than once; the first counts (a payer's: each)",
-            _CMS,
-        ),
         Rule("GL-UNKNOWN-COLUMN", "info", "a column or key nobody knows; it is kept in `extra`", "Glimmr"),
-        Rule("GL-UNKNOWN-VERSION", "warning", "the template version is none of CMS's", _CMS),
         Rule("GL-REJECTED", "error", "an item gave no charge; it is in the rejects", "Glimmr"),
         Rule("GL-CUT", "error", "the content ends in the middle of a record or element", "Glimmr"),
         Rule("GL-BROKEN-CONTAINER", "error", "the compressed data is damaged; what came before was read", "Glimmr"),
         Rule("GL-JSON-BROKEN", "error", "the JSON around the table is malformed; the table was read", "RFC 8259"),
-        Rule("GL-MEMBER", "warning", "a member of the archive gave no prices", "Glimmr"),
-        Rule("GL-ENCODING", "warning", "not all of the text is UTF-8", _CMS),
+        Rule("GL-XML-BROKEN", "error", "the XML around the records is malformed; the records were read", "XML 1.0"),
+        Rule("GL-MEMBER", "warning", "a member of the archive, or a sheet of the workbook, gave no prices", "Glimmr"),
+        Rule("GL-HIDDEN-SHEET", "info", "the sheet is hidden in its workbook; it was read", "Glimmr"),
+        Rule("GL-ENCODING", "warning", "not all of the text is UTF-8", "Glimmr"),
     )
 }
 
@@ -64,10 +47,15 @@ class _Seen:
 
 
 class Findings:
-    """Counts findings by code; keeps the first few examples of each."""
+    """Counts findings by code; keeps the first few examples of each.
+
+    `edition` is that of the template the file follows, None while it is not known to follow one: what a rule of another
+    edition found is not reported.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self.edition: str | None = None
 
     def add(
         self, code: str, position: str = "", *, count: int = 1, name: str | None = None, value: str | None = None
@@ -85,8 +73,12 @@ class Findings:
         return _EXAMPLES - len(seen.examples) if seen else _EXAMPLES
 
     def report(self) -> tuple[Finding, ...]:
-        """All findings, by code."""
+        """All findings of the file's edition, by code."""
         return tuple(
-            Finding(code=code, severity=RULES[code].severity, count=seen.count, examples=tuple(seen.examples))
+            Finding(code=code, severity=self._severity(RULES[code]), count=seen.count, examples=tuple(seen.examples))
             for code, seen in sorted(self._seen.items())
+            if RULES[code].holds_for(self.edition)
         )
+
+    def _severity(self, rule: Rule) -> str:
+        return rule.severity if self.edition is not None else rule.elsewhere or rule.severity

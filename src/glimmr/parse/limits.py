@@ -13,6 +13,9 @@ class Limits:
     max_depth: int = 3  # containers inside containers
     bomb_ratio: float = 500.0  # unpacked : packed; both this and the next must be exceeded
     bomb_bytes: int = 256 * 2**20
+    max_dictionary_bytes: int = 128 * 2**20  # memory one layer of xz or 7z may ask for (zstd: the same, built in)
     max_record_bytes: int = 8 * 2**20  # one CSV record
     max_element_bytes: int = 64 * 2**20  # one element of the JSON array
     block_bytes: int = 4 * 2**20  # how much text is turned into columns at a time
+    head_items: int | None = None  # a look at the head: read no further than these items of each member, and no longer
+    head_seconds: float | None = None

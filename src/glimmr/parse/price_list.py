@@ -1,91 +1,13 @@
-"""The two Parquet files of a price list (and the rejects), written as a stream in constant memory."""
+"""The charges and rates of a price list, numbered densely over the whole file, on their way to their Parquet files."""
 
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from glimmr.parse.batch import Batch
-from glimmr.price_table import CHARGES, RATES, REJECTS, Column, schema
-
-ROW_GROUP_ROWS = 20_480  # small enough that a lookup of one code reads little (PARSING.md §8)
-_DICTIONARY = {
-    "charges": (
-        "file_id", "member", "description", "code", "code_type", "codes.list.element.code", "codes.list.element.type",
-        "hcpcs", "ms_drg", "ndc", "rev_code", "setting", "billing_class", "modifiers.list.element", "drug_unit",
-        "drug_type", "gross_charge", "discounted_cash", "min_negotiated", "max_negotiated", "generic_notes",
-        "extra.key_value.key", "extra.key_value.value", "flags.list.element", "records", "rates",
-    ),
-    "rates": (
-        "file_id", "payer_name", "plan_name", "negotiated_dollar", "negotiated_percentage", "negotiated_algorithm",
-        "methodology", "estimated_amount", "median_amount", "p10_amount", "p90_amount", "allowed_count_min",
-        "allowed_count_max", "payer_notes", "extra.key_value.key", "extra.key_value.value", "flags.list.element",
-    ),
-    "rejects": ("file_id", "member", "reason"),
-}  # fmt: skip
-_ENCODINGS = {
-    "charges": {"charge_id": "DELTA_BINARY_PACKED", "source_pos": "DELTA_BYTE_ARRAY"},
-    "rates": {"charge_id": "DELTA_BINARY_PACKED", "rate_id": "DELTA_BINARY_PACKED", "source_pos": "DELTA_BYTE_ARRAY"},
-    "rejects": {},
-}
-
-
-class Shelf:
-    """One Parquet file that appears under its name only when it is whole, and only when it has rows."""
-
-    def __init__(self, folder: Path, name: str, columns: tuple[Column, ...]) -> None:
-        self._path = folder / f"{name}.parquet"
-        self._part = folder / f".{name}.parquet.part"
-        self._name = name
-        self.schema = schema(columns)
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
-        self._writer: pq.ParquetWriter | None = None
-        self.rows = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows; full row groups are written."""
-        if not batch.num_rows:
-            return
-        self.rows += batch.num_rows
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= ROW_GROUP_ROWS:
-            self._write(self._waiting_rows - self._waiting_rows % ROW_GROUP_ROWS)
-
-    def _write(self, rows: int) -> None:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self._part,
-                self.schema,
-                compression="zstd",
-                compression_level=3,
-                use_dictionary=list(_DICTIONARY[self._name]),  # pyright: ignore[reportArgumentType] - names are fine too
-                column_encoding=_ENCODINGS[self._name] or None,
-                store_decimal_as_integer=True,
-                write_statistics=True,
-            )
-        table = pa.Table.from_batches(self._waiting, self.schema)
-        self._writer.write_table(table.slice(0, rows), row_group_size=ROW_GROUP_ROWS)
-        rest = table.slice(rows)
-        # The rest is copied, or a few rows would keep the whole block's memory.
-        self._waiting = rest.combine_chunks().to_batches() if rest.num_rows else []
-        self._waiting_rows = rest.num_rows
-
-    def close(self) -> None:
-        """Write what waits and give the file its name."""
-        if self._waiting_rows:
-            self._write(self._waiting_rows)
-        if self._writer is not None:
-            self._writer.close()
-            self._part.replace(self._path)
-
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        if self._writer is not None:
-            self._writer.close()
-        self._part.unlink(missing_ok=True)
+from glimmr.parse.shelf import Shelf
+from glimmr.price_table import CHARGES, RATES, REJECTS
 
 
 class PriceList:

@@ -1,10 +1,12 @@
 """One file from its bytes to its report: members, formats, outcomes."""
 
+import contextlib
 import errno
+import functools
 import hashlib
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +16,7 @@ from glimmr.errors import (
     CutShort,
     DiskFull,
     Encrypted,
+    ForbiddenDtd,
     NoPriceTable,
     NotAPriceFile,
     NotReconciled,
@@ -25,11 +28,15 @@ from glimmr.errors import (
 )
 from glimmr.model import FileReport, MemberReport
 from glimmr.outcomes import Outcome
-from glimmr.parse.formats import FORMATS
-from glimmr.parse.intake import Intake
+from glimmr.parse.fallback import read_text
+from glimmr.parse.formats import BOOKS, FORMATS
+from glimmr.parse.intake import Enough, Intake
 from glimmr.parse.limits import Limits
 from glimmr.parse.price_list import PriceList
+from glimmr.parse.sheets.sheet import Sheet
+from glimmr.parse.tables.layouts import read_grid
 from glimmr.parse.unpack import Container, Member
+from glimmr.parse.unpack.entry import shown
 from glimmr.sniff import Kind
 
 _STEP_BYTES = 1 << 20
@@ -41,6 +48,7 @@ _OUTCOMES: dict[type[ContentError], Outcome] = {
     CutShort: Outcome.INCOMPLETE,
     Bomb: Outcome.UNSAFE,
     Encrypted: Outcome.UNSAFE,
+    ForbiddenDtd: Outcome.UNSAFE,
     TooDeep: Outcome.TOO_LARGE,
     TooManyMembers: Outcome.TOO_LARGE,
     UnpackedTooLarge: Outcome.TOO_LARGE,
@@ -49,13 +57,18 @@ _OUTCOMES: dict[type[ContentError], Outcome] = {
 _NO_FORMAT: dict[Kind, ContentError] = {
     Kind.EMPTY: NotAPriceFile("it is empty", reason="empty"),
     Kind.HTML: NotAPriceFile("a web page", reason="html"),
+    Kind.MHTML: NotAPriceFile("a web page saved as one file", reason="html"),
     Kind.PDF: NotAPriceFile("a PDF document", reason="pdf"),
     Kind.OOXML_DOCUMENT: NotAPriceFile("a Word or PowerPoint document", reason="document"),
     Kind.OLE_DOCUMENT: NotAPriceFile("a Word or PowerPoint document", reason="document"),
+    Kind.ENCRYPTED_OFFICE: Encrypted("the workbook or document needs a password", reason="encrypted"),
     Kind.RTF: NotAPriceFile("an RTF document", reason="document"),
     Kind.IMAGE: NotAPriceFile("an image", reason="image"),
     Kind.LFS_POINTER: NotAPriceFile("a Git LFS pointer instead of the file", reason="lfs_pointer"),
     Kind.PAYER_JSON: NotAPriceFile("a health insurer's file (Transparency in Coverage)", reason="payer_file"),
+    Kind.RAR: Unparseable("a RAR archive, which is not supported", reason="unsupported_format"),
+    Kind.OTHER_ARCHIVE: Unparseable("an archive of a kind that is not supported", reason="unsupported_format"),
+    Kind.DATABASE: Unparseable("an Access or SQLite database, which is not read", reason="unsupported_format"),
     Kind.UNKNOWN: Unparseable("bytes of an unknown kind", reason="unknown_format"),
 }
 # When no member is ok, the file ends like the member that says most.
@@ -72,7 +85,10 @@ _WORST_FIRST = (
 class _Watch:
     """Tells how far the file is read, about once a second, never going back."""
 
-    def __init__(self, total: int, tell: Callable[..., None], rows: Callable[[], int]) -> None:
+    def __init__(
+        self, total: int, tell: Callable[..., None], rows: Callable[[], int], head_seconds: float | None
+    ) -> None:
+        self._deadline = None if head_seconds is None else time.monotonic() + head_seconds
         self._total = total
         self._tell = tell
         self._rows = rows
@@ -103,6 +119,8 @@ class _Watch:
 
     def at(self, offset: int) -> None:
         now = time.monotonic()
+        if self._deadline is not None and now > self._deadline:
+            raise Enough
         # zipfile looks at the end first: a jump to the last bytes is no progress.
         if now >= self._next and offset < self._total:
             self._next = now + _TELL_SECONDS
@@ -121,11 +139,13 @@ def read_file(
         price_list = PriceList(to, file_id)
     except OSError as error:
         raise StorageFault(f"cannot read {path} or write to {to}: {error}") from error
-    watch = _Watch(size_bytes, tell, lambda: price_list.charges + price_list.rates)
+    watch = _Watch(size_bytes, tell, lambda: price_list.charges + price_list.rates, limits.head_seconds)
     container = Container(path, limits, to, watch)
     reports: list[MemberReport] = []
     try:
-        reports.extend(_read_member(member, price_list, limits) for member in container.members())
+        with contextlib.suppress(Enough):
+            for member in container.members():
+                reports.extend(_read_member(member, price_list, limits))
         price_list.close()
     except OSError as error:
         price_list.abandon()
@@ -161,37 +181,100 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_member(member: Member, price_list: PriceList, limits: Limits) -> MemberReport:
-    intake = Intake(price_list, member.name, limits)
+def _read_member(member: Member, price_list: PriceList, limits: Limits) -> Iterator[MemberReport]:
+    """A member's report; one for each sheet when it is a workbook."""
+    open_book = BOOKS.get(member.kind)
+    if member.failure is not None or open_book is None:
+        yield _read_table(member.name, member, price_list, limits, lambda intake: _read_single(member, intake))
+        return
     try:
-        if member.failure is not None:
-            raise member.failure
-        read = FORMATS.get(member.kind)
-        if read is None:
-            unread = Unparseable(f"{member.kind} is not read yet", reason="unsupported_format")
-            raise _NO_FORMAT.get(member.kind, unread)
+        count = 0
+        for count, sheet in enumerate(open_book(member.stream, limits), 1):
+            if count > limits.max_members:
+                raise TooManyMembers(
+                    f"the workbook has more than {limits.max_members} sheets; see max_members",
+                    reason="too_many_members",
+                )
+            name = shown(sheet.name) if member.name is None else f"{member.name}!{shown(sheet.name)}"
+            yield _read_table(name, member, price_list, limits, functools.partial(_read_sheet, sheet))
+        if count == 0:
+            raise NoPriceTable("the workbook has no sheets", reason="no_header")
+    except ContentError as failure:
+        yield _read_table(member.name, member, price_list, limits, functools.partial(_refuse, failure))
+
+
+def _read_single(member: Member, intake: Intake) -> None:
+    if member.failure is not None:
+        raise member.failure
+    read = FORMATS.get(member.kind)
+    if read is None:
+        unread = Unparseable(f"{member.kind} is not read yet", reason="unsupported_format")
+        raise _NO_FORMAT.get(member.kind, unread)
+    if member.kind is Kind.DELIMITED:
+        read_text(member.stream, intake)
+    else:
         read(member.stream, intake)
+
+
+def _read_sheet(sheet: Sheet, intake: Intake) -> None:
+    intake.facts.format = sheet.format
+    if sheet.hidden:
+        intake.findings.add("GL-HIDDEN-SHEET", shown(sheet.name))
+    failures: list[ContentError] = []
+
+    def whole_rows() -> Iterator[list[str]]:
+        """Rows up to where the sheet breaks: what was read of it is to be handed over before that is told."""
+        try:
+            yield from sheet.rows
+        except ContentError as failure:
+            failures.append(failure)
+
+    try:
+        read_grid(whole_rows(), intake, prefix=f"{shown(sheet.name)}!R")
+    except NoPriceTable:
+        if failures:
+            raise failures[0] from None
+        raise
+    if failures:
+        raise failures[0]
+
+
+def _refuse(failure: ContentError, intake: Intake) -> None:
+    del intake
+    raise failure
+
+
+def _read_table(
+    name: str | None, member: Member, price_list: PriceList, limits: Limits, read: Callable[[Intake], None]
+) -> MemberReport:
+    intake = Intake(price_list, name, limits)
+    failure = None
+    try:
+        read(intake)
         if member.stream.damage is not None:
             raise member.stream.damage
-        failure = None
+    except Enough:
+        intake.stopped = True
     except ContentError as error:
         # What looks like a cut or a strange table may only be the damage of its container.
         damaged = member.stream.damage if isinstance(error, NoPriceTable | CutShort | Unparseable) else None
         failure = damaged or error
+        if isinstance(error, NoPriceTable | Unparseable):
+            failure = member.stream.drain() or failure  # a bomb has no table either
     intake.finish()
     if intake.rows_in != intake.items_out + intake.rows_rejected:
         raise NotReconciled(
-            f"member {member.name}: {intake.rows_in} items read, {intake.items_out} in charges, "
+            f"member {name}: {intake.rows_in} items read, {intake.items_out} in charges, "
             f"{intake.rows_rejected} rejected"
         )
-    outcome, reason, message = _ended(intake, failure, limits)
+    outcome, reason, message = (Outcome.OK, "", "") if intake.stopped else _ended(intake, failure, limits)
     if member.stream.damage is not None:
-        intake.findings.add("GL-BROKEN-CONTAINER", member.name or "end", value=str(member.stream.damage))
-    if outcome != Outcome.OK and member.name is not None:
-        intake.findings.add("GL-MEMBER", member.name, name=outcome, value=message)
+        intake.findings.add("GL-BROKEN-CONTAINER", name or "end", value=str(member.stream.damage))
+    if outcome != Outcome.OK and (name is not None or isinstance(failure, TooManyMembers)):
+        intake.findings.add("GL-MEMBER", name or "container", name=outcome, value=message)
     facts = intake.facts
     return MemberReport(
-        member=member.name,
+        member=name,
         format=facts.format or (member.kind.value if member.kind not in FORMATS else None),
         layout=facts.layout,
         template_version=facts.template_version,
@@ -207,6 +290,7 @@ def _read_member(member: Member, price_list: PriceList, limits: Limits) -> Membe
         rates=intake.rates,
         rows_rejected=intake.rows_rejected,
         header=facts.header,
+        columns=facts.columns if limits.head_items is not None else (),
         findings=intake.findings.report(),
     )
 
@@ -233,6 +317,10 @@ def _ended(intake: Intake, failure: ContentError | None, limits: Limits) -> tupl
 def _of_members(reports: list[MemberReport]) -> tuple[Outcome, str, str]:
     """How the file ended, from how its members did."""
     if any(one.outcome == Outcome.OK for one in reports):
+        # What has no name is the file itself: its archive was cut, so members may be missing.
+        cut = next((one for one in reports if one.member is None and one.outcome == Outcome.INCOMPLETE), None)
+        if cut is not None:
+            return Outcome.INCOMPLETE, cut.reason, cut.message
         failed = [
             one
             for one in reports

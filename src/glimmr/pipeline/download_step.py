@@ -84,7 +84,8 @@ class DownloadStep:
         address, known = await asyncio.to_thread(self._parts.database.read, lambda connection: _known(connection, key))
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
-        has_bytes = known is not None and await asyncio.to_thread(self._parts.blobs.exists, known["blob_key"])
+        holds = self._parts.blobs.holds
+        has_bytes = known is not None and await asyncio.to_thread(holds, known["blob_key"], known["bytes"])
         events.tell(events.FETCH_STARTED, url=redact(address.url))
         answer = await asyncio.to_thread(
             download,

@@ -27,8 +27,8 @@ def steps(parts: Parts) -> dict[str, Step]:
     }
 
 
-async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> None:
-    """Put the seeds, then run every job that is due until none is left, or until `stop` is set."""
+async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, *, until_idle: bool = True) -> None:
+    """Put the seeds, then run every job that is due until none is left (`until_idle`), or until `stop` is set."""
     settings = parts.settings
     mends = await asyncio.to_thread(_mends, parts)
     await asyncio.to_thread(parts.database.write, lambda connection: ledger.enqueue(connection, [*mends, *seeds]))
@@ -37,25 +37,27 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> No
         steps(parts),
         _slots(settings),
         decide=_decider(settings),
-        until_idle=True,
+        until_idle=until_idle,
         stop=stop,
         terms=_terms(settings),
-        alone=True,
+        engine=parts.engine,
+        alone=parts.alone,
         version=__version__,
     )
 
 
 def _mends(parts: Parts) -> list[NewJob]:
-    """Jobs that make the price table say what the catalog says, where a publishing was given up in between.
+    """Jobs that make the price table say what the catalog says.
 
-    What somebody still waits for is left to its own job.
+    That is: where a publishing was given up in between, and where something vanished from the shelf. What somebody
+    still waits for is left to its own job.
     """
-    named = parts.lake.named()
+    named, intact = parts.lake.named(), parts.lake.check().intact
     current, wanted = parts.database.read(
         lambda connection: (snapshots.current(connection), snapshots.wanted(connection))
     )
     now = utcnow()
-    return [reconcile_job(file_id, now) for file_id in sorted((named ^ current) - wanted)]
+    return [reconcile_job(file_id, now) for file_id in sorted(((named - current) | (current - intact)) - wanted)]
 
 
 def _slots(settings: Settings) -> dict[str, int]:

@@ -8,8 +8,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from glimmr.download import NotModified, bring
 from glimmr.errors import ChildError, FetchError, GlimmrError, NotReconciled, ShuttingDown, UsageError
@@ -17,6 +19,7 @@ from glimmr.jobs.job import Tell
 from glimmr.model import FileReport
 from glimmr.net import Client
 from glimmr.parse import PARSER_VERSION
+from glimmr.parse.rules.file_name import check_file_name
 from glimmr.pipeline.parse_step import read_in_child
 from glimmr.query.flat import write_flat
 from glimmr.retry import History, decide
@@ -47,6 +50,25 @@ async def read_one(settings: Settings, client: Client, source: str, to: Path | N
         if to is not None:
             await _in_thread(lambda _: _deliver(scratch / "prices", to, report), tell)
     return report
+
+
+async def check_one(settings: Settings, client: Client, source: str, tell: Tell) -> FileReport:
+    """Read a file as `read_one` does, for what is wrong in it; a name that breaks CMS's rule is a finding, too."""
+    report = await read_one(settings, client, source, None, tell)
+    name = _name_of(source)
+    wrong = check_file_name(name, report) if name and report.members else None
+    if wrong is None:
+        return report
+    first, *others = report.members
+    return replace(report, members=(replace(first, findings=(*first.findings, wrong)), *others))
+
+
+def _name_of(source: str) -> str | None:
+    """The file name in a path or an address; standard input has none."""
+    if source == "-":
+        return None
+    address = source.lower().startswith(("http://", "https://"))
+    return unquote(urlsplit(source).path.rpartition("/")[2]) if address else Path(source).name
 
 
 def _broken(error: GlimmrError, size_bytes: int, seconds: float) -> FileReport:

@@ -52,8 +52,9 @@ class ParseStep:
         )
         if row is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"snapshot {file_id} is gone")
-        if not await asyncio.to_thread(self._parts.blobs.exists, row["blob_key"]):
-            return _brought_again(file_id)
+        if not await asyncio.to_thread(self._parts.blobs.holds, row["blob_key"], row["bytes"]):
+            found = await asyncio.to_thread(self._parts.lake.check, file_id)
+            return _brought_again(file_id, lost=file_id not in found.intact)
         folder = self._parts.scratch / f"parse-{job.id}-{job.epoch}"
         folder.mkdir(parents=True)
         events.tell(events.PARSE_STARTED, file_id=file_id, bytes=row["bytes"])
@@ -107,12 +108,19 @@ class ParseStep:
             )
 
 
-def _brought_again(file_id: str) -> Result:
-    """The bytes are gone from the shelf: whoever waits for them is asked for them again."""
+def _brought_again(file_id: str, *, lost: bool) -> Result:
+    """The bytes are gone from the shelf: whoever waits for them is asked for them again.
+
+    `lost`: their price list is not in the price table either, so whoever has it as the current one has none.
+    """
 
     def apply(connection: Connection) -> Sequence[NewJob]:
-        waiting = (catalog.address(connection, key) for key in snapshots.waiting_for(connection, file_id))
-        return [download_job(address) for address in waiting if address is not None]
+        keys = snapshots.waiting_for(connection, file_id)
+        if lost:
+            keys = sorted({*keys, *snapshots.unpoint(connection, file_id)})
+            catalog.begin(connection, keys)
+        asked = (catalog.address(connection, key) for key in keys)
+        return [download_job(address) for address in asked if address is not None]
 
-    message = f"the bytes of {file_id} are not on the shelf any more: they are brought home again"
+    message = f"the bytes of {file_id} are not whole on the shelf any more: they are brought home again"
     return Result(outcome=Outcome.CANCELLED, reason="superseded", message=message, apply=apply)

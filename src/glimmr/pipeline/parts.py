@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
+from glimmr.jobs.engines import Engine
 from glimmr.net import Client
 from glimmr.scan import Source
 from glimmr.settings import Settings
@@ -41,6 +42,8 @@ class Parts:
     client: Client
     sources: dict[str, Source]
     scratch: Path
+    engine: Engine | None = None  # None: this process looks for its jobs itself
+    alone: bool = True  # no other process can be at work
     allowance: Allowance = field(default_factory=Allowance)
 
 

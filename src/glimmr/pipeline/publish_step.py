@@ -9,11 +9,12 @@ from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.net import redact
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import next_try, parse_job, reconcile_job
+from glimmr.pipeline.download_step import is_publishable, next_try, parse_job, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.publish import publish, reassign, retract
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.database import Connection
+from glimmr.stores.lake import Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class _Facts:
     file_row: dict[str, Any]
     owners: list[dict[str, Any]]
     doubt: str | None  # why it is not trusted to take the place of the current one
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the price table must say of a snapshot that some address points at."""
+
+    file: dict[str, Any]
+    owners: list[dict[str, Any]]
+    sizes: Sizes
+    publishable: bool  # False: a newer parser gave no prices, so that reading again gives none either
 
 
 class PublishStep:
@@ -62,12 +73,18 @@ class PublishStep:
         if rows is None:
             await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
             return Result(outcome=Outcome.OK)
-        file_row, owners = rows
-        if await asyncio.to_thread(reassign, lake, file_id, owners, fence=must_hold):
+        found = await asyncio.to_thread(lake.check, file_id)
+        if file_id in found.intact:
+            await asyncio.to_thread(reassign, lake, file_id, rows.owners, fence=must_hold)
             return Result(outcome=Outcome.OK)
-        if not await asyncio.to_thread(lake.placed, file_id, file_row["parser_version"]):
+        holds = await asyncio.to_thread(lake.holds, file_id, rows.file["parser_version"], rows.sizes)
+        if not holds or file_id in found.lost:  # no reader gets past an object that the log names and nobody has
+            await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
+        if holds:
+            await asyncio.to_thread(publish, lake, rows.file, rows.owners, fence=must_hold, tell=tell)
+        elif rows.publishable:
+            await asyncio.to_thread(lake.discard, file_id, rows.file["parser_version"])
             return _parsed_again(file_id)
-        await asyncio.to_thread(publish, lake, file_row, owners, fence=must_hold, tell=tell)
         return Result(outcome=Outcome.OK)
 
     def _facts(self, connection: Connection, file_id: str, key: str) -> _Facts | None:
@@ -144,12 +161,17 @@ class PublishStep:
         catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=again)
 
 
-def _rows(connection: Connection, file_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
-    """What the table must say of a snapshot: its row of `files` and its hospitals, or None: nothing."""
-    url = snapshots.pointing_url(connection, file_id)
-    if url is None:
+def _rows(connection: Connection, file_id: str) -> _Rows | None:
+    """What the table must say of a snapshot, or None: nothing."""
+    url, row = snapshots.pointing_url(connection, file_id), snapshots.snapshot(connection, file_id)
+    if url is None or row is None:
         return None
-    return snapshots.file_row(connection, file_id, redact(url)), snapshots.owners(connection, file_id, None)
+    return _Rows(
+        file=snapshots.file_row(connection, file_id, redact(url)),
+        owners=snapshots.owners(connection, file_id, None),
+        sizes=Sizes(row["charges"], row["rates"]),
+        publishable=row["outcome"] is None or is_publishable(Outcome(row["outcome"]), row["charges"]),
+    )
 
 
 def _parsed_again(file_id: str) -> Result:

@@ -18,6 +18,7 @@ from glimmr.stores.lake import Lake, Published
 
 VIEWS = ("prices", "amounts", "charge_codes")
 _BATCH_ROWS = 2048
+_DAMAGED = re.compile(r"No files found|[Ff]ile '.*\.parquet'")  # somebody deleted an object, or cut it short
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
 
 
@@ -146,8 +147,12 @@ def _only_reads(connection: duckdb.DuckDBPyConnection, text: str) -> str:
 def _faults() -> Generator[None]:
     try:
         yield
-    except (duckdb.IOException, duckdb.HTTPException) as error:
-        raise StorageFault(f"the price table could not be read: {error}") from error
+    except (duckdb.IOException, duckdb.HTTPException, duckdb.InvalidInputException) as error:
+        damaged = _DAMAGED.search(str(error)) is not None
+        if isinstance(error, duckdb.InvalidInputException) and not damaged:
+            raise UsageError(str(error)) from error
+        hint = "; the next `glimmr run` on this data makes again what is missing or damaged" if damaged else ""
+        raise StorageFault(f"the price table could not be read: {str(error).rstrip()}{hint}") from error
     except duckdb.PermissionException as error:
         raise UsageError(f"a statement sees the price table only, no other file and no network: {error}") from error
     except duckdb.Error as error:

@@ -4,22 +4,27 @@ import hashlib
 import re
 
 _CCN = re.compile(r"[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]")
-_NO_NAME = {"", "n/a", "na", "none", "null", "unknown", "test", "-", "?", "undefined"}
+_PLACEHOLDERS = {"", "n/a", "na", "none", "null", "unknown", "test", "-", "?", "undefined"}
 
 
 def clean_ccn(text: str | None) -> str | None:
     """The CCN in CMS's form (six characters, zero-padded, may hold a letter), or None when the text is none.
 
-    Source: CMS State Operations Manual §2779A. Spreadsheets drop the leading zero, which is put back.
+    Source: CMS State Operations Manual §2779A, which writes 47-0001. Spreadsheets drop the leading zero, which is put
+    back, and mark a number that is text with an apostrophe.
     """
-    value = re.sub(r"\.0$", "", (text or "").strip()).upper().zfill(6)
+    value = re.sub(r"\.0$", "", (text or "").strip()).lstrip("'").replace("-", "").upper().zfill(6)
     return value if _CCN.fullmatch(value) and value != "000000" else None
 
 
 def is_name(text: str | None) -> bool:
     """Whether the text can be a hospital's name: something with letters that is no placeholder."""
-    name = (text or "").strip()
-    return name.casefold() not in _NO_NAME and any(letter.isalpha() for letter in name)
+    return says_something(text) and any(letter.isalpha() for letter in text or "")
+
+
+def says_something(text: str | None) -> bool:
+    """Whether a cell holds more than a placeholder such as `n/a`."""
+    return (text or "").strip().casefold() not in _PLACEHOLDERS
 
 
 def hospital_id(ccn: str | None, *facts: str | None) -> str:

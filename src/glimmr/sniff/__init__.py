@@ -1,6 +1,7 @@
 """What bytes are: told by the bytes alone, never by a name, a content type or a version cell."""
 
-from glimmr.sniff.kinds import HEAD_BYTES, Kind, sniff
+from glimmr.sniff.kind import HEAD_BYTES, Kind
+from glimmr.sniff.kinds import sniff
 from glimmr.sniff.whole import whole
 
 __all__ = ["HEAD_BYTES", "Kind", "sniff", "whole"]

@@ -1,121 +1,86 @@
 """Magic bytes: which kind of content a head of bytes begins."""
 
 import re
-from enum import StrEnum
 
-HEAD_BYTES = 256 * 1024  # what `sniff` wants to see; less is fine when the content is shorter
+from glimmr.sniff.kind import HEAD_BYTES, Kind
+from glimmr.sniff.writing import as_ascii, of_text, utf16_encoding
 
-
-class Kind(StrEnum):
-    """What bytes are. The value is what reports show."""
-
-    EMPTY = "empty"
-    GZIP = "gz"
-    ZIP = "zip"
-    BZIP2 = "bz2"
-    XZ = "xz"
-    ZSTD = "zst"
-    SEVENZIP = "7z"
-    RAR = "rar"
-    TAR = "tar"
-    XLSX = "xlsx"
-    XLS = "xls"
-    OOXML_DOCUMENT = "docx"
-    OLE_DOCUMENT = "doc"
-    OPENDOCUMENT = "ods"
-    PDF = "pdf"
-    RTF = "rtf"
-    IMAGE = "image"
-    HTML = "html"
-    XML = "xml"
-    LFS_POINTER = "lfs_pointer"
-    PAYER_JSON = "payer_json"
-    JSON = "json"
-    PARQUET = "parquet"
-    DELIMITED = "csv"
-    UNKNOWN = "unknown"
-
+__all__ = ["HEAD_BYTES", "Kind", "as_ascii", "is_tar_header", "of_zip_names", "sniff", "utf16_encoding"]
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
-    (b"\x1f\x8b", Kind.GZIP),
-    (b"BZh", Kind.BZIP2),
-    (b"\xfd7zXZ\x00", Kind.XZ),
-    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
-    (b"7z\xbc\xaf\x27\x1c", Kind.SEVENZIP),
-    (b"Rar!\x1a\x07", Kind.RAR),
-    (b"%PDF", Kind.PDF),
-    (b"{\\rtf", Kind.RTF),
-    (b"PAR1", Kind.PARQUET),
-    (b"\x89PNG\r\n", Kind.IMAGE),
-    (b"\xff\xd8\xff", Kind.IMAGE),
-    (b"GIF8", Kind.IMAGE),
-    (b"II*\x00", Kind.IMAGE),
-    (b"MM\x00*", Kind.IMAGE),
-    (b"RIFF", Kind.IMAGE),
+    (rb"\x1f\x8b", Kind.GZIP),
+    (rb"BZh[1-9]($|1($|A($|Y($|&SY)))|\x17($|\x72))", Kind.BZIP2),
+    (rb"\xfd7zXZ\x00", Kind.XZ),
+    (rb"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    (rb"[\x50-\x5f]\x2a\x4d\x18.{4}", Kind.ZSTD),  # a frame to skip comes first (RFC 8878 3.1.2); lz4 has them too
+    (rb"7z\xbc\xaf\x27\x1c", Kind.SEVENZIP),
+    (rb"Rar!\x1a\x07", Kind.RAR),
+    (rb"\x1f\x9d|\x1f\xa0|\x04\x22\x4d\x18|LZIP\x01|MSCF\x00\x00\x00\x00|!<arch>\n", Kind.OTHER_ARCHIVE),
+    (rb"(PK00)?(PK\x03\x04|PK\x05\x06|PK\x07\x08PK\x03\x04)", Kind.ZIP),
+    (rb"\{\\rtf", Kind.RTF),
+    (rb"PAR1($|\x15)", Kind.PARQUET),
+    (rb"SQLite format 3\x00|\x00\x01\x00\x00Standard (Jet|ACE) DB\x00", Kind.DATABASE),
+    (
+        rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\x00|MM\x00\*|RIFF.{4}WEBP|BM.{4}\x00\x00\x00\x00|\x00\x00\x01\x00",
+        Kind.IMAGE,
+    ),
 )
-_LFS = b"version https://git-lfs.github.com/spec/"
-_HTML = re.compile(
-    rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|title|meta)\b", re.IGNORECASE | re.DOTALL
-)
-_HTML_IN_XML = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
-# A payer's Transparency-in-Coverage file (CMS price-transparency-guide, schemas table-of-contents, in-network-rates,
-# allowed-amounts, provider-reference): its root keys.
-_PAYER_ROOT = re.compile(rb'"(in_network|out_of_network|reporting_structure|provider_groups|provider_references)"\s*:')
-_PAYER_SIGN = re.compile(rb'"(reporting_entity_name|reporting_entity_type|provider_groups|in_network)"\s*:')
-_HOSPITAL_SIGN = re.compile(rb'"(standard_charge_information|hospital_name)"\s*:')
+_PATTERNS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in _MAGIC)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# The first field of the class of the program that wrote a compound file ([MS-CFB] 2.6.1): Excel 5 to 95, Excel 97 and
+# later, Word 6 and 95, Word 97 and later, PowerPoint 97 and later.
+_ROOT_CLASSES = {
+    b"\x10\x08\x02\x00": Kind.XLS,
+    b"\x20\x08\x02\x00": Kind.XLS,
+    b"\x00\x09\x02\x00": Kind.OLE_DOCUMENT,
+    b"\x06\x09\x02\x00": Kind.OLE_DOCUMENT,
+    b"\x10\x8d\x81\x64": Kind.OLE_DOCUMENT,
+}
+_TAR_HEADER_BYTES = 512
+_TAR_CHECKSUM = slice(148, 156)
 
 
 def sniff(head: bytes, size_bytes: int | None = None) -> Kind:
     """What content begins with `head` (up to HEAD_BYTES of it; `size_bytes` is its whole size, when known)."""
     if not head or (size_bytes is not None and size_bytes == 0):
         return Kind.EMPTY
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+    kind = next((kind for pattern, kind in _PATTERNS if pattern.match(head)), None)
+    if kind is Kind.ZIP:
         return of_zip_names(_local_names(head))
-    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+    if kind is not None:
+        return kind
+    if head.startswith(_OLE):
         return _of_ole(head)
-    if head[257:262] == b"ustar":
+    if head[257:262] == b"ustar" or is_tar_header(head[:_TAR_HEADER_BYTES]):
         return Kind.TAR
-    return _of_text(as_ascii(head))
+    return of_text(as_ascii(head))
 
 
 def of_zip_names(names: list[bytes]) -> Kind:
     """A ZIP is told by the names of its members: a workbook, a document, or a container (OPC, ISO 29500-2)."""
-    if b"[Content_Types].xml" in names or b"_rels/.rels" in names:
-        if any(name.startswith((b"word/", b"ppt/")) for name in names):
+    # OPC compares names without case; some tools write them with backslashes.
+    parts = {name.replace(b"\\", b"/").lstrip(b"/").lower() for name in names}
+    if b"[content_types].xml" in parts or b"_rels/.rels" in parts:
+        if any(part.startswith((b"word/", b"ppt/", b"visio/")) for part in parts):
             return Kind.OOXML_DOCUMENT
-        return Kind.XLSX if any(name.startswith(b"xl/") for name in names) else Kind.ZIP
+        if b"xl/workbook.bin" in parts:
+            return Kind.XLSB
+        return Kind.XLSX if any(part.startswith(b"xl/") for part in parts) else Kind.ZIP
     if names and names[0] == b"mimetype":
         return Kind.OPENDOCUMENT
-    return Kind.ZIP
+    return Kind.OPENDOCUMENT if {b"mimetype", b"content.xml", b"meta-inf/manifest.xml"} <= parts else Kind.ZIP
 
 
-def as_ascii(head: bytes) -> bytes:
-    """A head of text in one-byte characters, whatever its encoding: BOMs gone, UTF-16 squeezed. For looking only."""
-    while head.startswith(b"\xef\xbb\xbf"):
-        head = head[3:]
-    encoding = utf16_encoding(head)
-    if encoding:
-        return head[: len(head) & ~1].decode(encoding, "replace").lstrip("\ufeff").encode("utf-8")
-    return head
-
-
-def utf16_encoding(head: bytes) -> str | None:
-    """`utf-16-le` or `utf-16-be` by BOM or, without one, by the NULs that ASCII text has in every other byte."""
-    if head.startswith(b"\xff\xfe"):
-        return "utf-16-le"
-    if head.startswith(b"\xfe\xff"):
-        return "utf-16-be"
-    even, odd = head[0:4096:2], head[1:4096:2]
-    if len(odd) < 4:
-        return None
-    if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.05 * len(even):
-        return "utf-16-le"
-    if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.05 * len(odd):
-        return "utf-16-be"
-    return None
+def is_tar_header(header: bytes) -> bool:
+    """Whether a block is a tar's: its checksum is right, which old tars without `ustar` have too (POSIX pax, ustar)."""
+    if len(header) < _TAR_HEADER_BYTES or not header[0]:
+        return False
+    digits = header[_TAR_CHECKSUM].strip(b" \x00")
+    if not digits or digits.strip(b"01234567"):
+        return False
+    rest = header[: _TAR_CHECKSUM.start] + b" " * 8 + header[_TAR_CHECKSUM.stop :]
+    # Some old tars summed the bytes as signed numbers.
+    return int(digits, 8) in {sum(rest), sum(byte - 256 if byte > 127 else byte for byte in rest)}
 
 
 def _local_names(head: bytes) -> list[bytes]:
@@ -130,31 +95,19 @@ def _local_names(head: bytes) -> list[bytes]:
 
 
 def _of_ole(head: bytes) -> Kind:
-    if "WordDocument".encode("utf-16-le") in head:
-        return Kind.OLE_DOCUMENT
-    if "PowerPoint Document".encode("utf-16-le") in head:
-        return Kind.OLE_DOCUMENT
-    return Kind.XLS
+    """A compound file ([MS-CFB]): by the class of its root, else by the names of its streams, as far as they are seen.
+
+    They may stand anywhere in the file; what nobody has seen may be a workbook.
+    """
+    if _utf16("EncryptedPackage") in head:  # [MS-OFFCRYPTO] 1.3.3
+        return Kind.ENCRYPTED_OFFICE
+    root = head.find(_utf16("Root Entry"))
+    kind = _ROOT_CLASSES.get(head[root + 80 : root + 84]) if root != -1 else None
+    if kind is not None:
+        return kind
+    documents = ("WordDocument", "PowerPoint Document", "VisioDocument", "__properties_version1.0")
+    return Kind.OLE_DOCUMENT if any(_utf16(name) in head for name in documents) else Kind.XLS
 
 
-def _of_text(head: bytes) -> Kind:
-    text = head.lstrip()
-    if not text.strip(b"\x00"):
-        return Kind.EMPTY if not text else Kind.UNKNOWN
-    if text.startswith(_LFS):
-        return Kind.LFS_POINTER
-    if text.startswith((b"{", b"[")):
-        payer = _PAYER_ROOT.search(head) and _PAYER_SIGN.search(head) and not _HOSPITAL_SIGN.search(head)
-        return Kind.PAYER_JSON if payer else Kind.JSON
-    if _HTML.match(head[:8192]):
-        return Kind.HTML
-    if text.startswith(b"<"):
-        return Kind.HTML if _HTML_IN_XML.search(head[:8192]) else Kind.XML
-    return Kind.UNKNOWN if _is_binary(head) else Kind.DELIMITED
-
-
-def _is_binary(head: bytes) -> bool:
-    """Text has hardly any control characters; a stray NUL is tolerated (real files have them)."""
-    sample = head[:65536]
-    controls = len(sample) - len(sample.translate(None, bytes(b for b in range(32) if b not in (9, 10, 12, 13))))
-    return controls > 2 + 0.02 * len(sample)
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-le")

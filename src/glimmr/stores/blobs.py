@@ -53,6 +53,11 @@ class Blobs:
         with self._faults(f"look for {key}"):
             return self._size(key) is not None
 
+    def holds(self, key: str, size_bytes: int) -> bool:
+        """Whether the object is there with its size; by hand, one may vanish or be cut short."""
+        with self._faults(f"look for {key}"):
+            return self._size(key) == size_bytes
+
     def size(self, key: str) -> int:
         """The object's size in bytes. Raises StorageFault when it is not there."""
         with self._faults(f"look for {key}"):

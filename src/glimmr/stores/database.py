@@ -1,7 +1,10 @@
 """One door to SQL: `write` and `read` are one transaction each, repeated while the fault is the database's own."""
 
 import logging
+import os
 import random
+import re
+import socket
 import sqlite3
 import threading
 import time
@@ -37,15 +40,19 @@ _SQLITE_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # SQLSTATE classes: 08 connection, 53 resources, 57 operator intervention, 58 system error; 25006 read-only,
 # 40001 and 40P01 serialization and deadlock, 55P03 lock not available (PostgreSQL manual, appendix A).
 _POSTGRES_PASSING = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
-_POSTGRES_ARGUMENTS: dict[str, Any] = {
-    "connect_timeout": 3,
-    "application_name": "glimmr",
-    "options": "-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s",
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
+_POSTGRES_OPTIONS = "-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s"
+_POSTGRES_ARGUMENTS = {
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
 }
+# A refused connection carries no SQLSTATE, only the server's words: these do not pass by waiting.
+_POSTGRES_REFUSALS = re.compile(
+    r"FATAL: +(password authentication failed|(role|database) .* does not exist|no pg_hba\.conf entry|no password)"
+    r"|no password supplied"
+)
 
 
 class Database:
@@ -84,6 +91,19 @@ class Database:
         """What `work` returns, from one consistent view. Writing through it fails. Raises as `write`."""
         return self._repeat(self._read_once, work, writes=False)
 
+    def check(self) -> float:
+        """The seconds it takes to be answered, tried once and now. Raises DatabaseFault when it is not."""
+        started = time.monotonic()
+        try:
+            self._read_once(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")))
+        except exc.SQLAlchemyError as error:
+            raise DatabaseFault(f"the database at {self.url.render_as_string()} does not answer: {error}") from error
+        return time.monotonic() - started
+
+    def own_connection(self) -> Connection:
+        """A connection outside any transaction, for the caller to close: a lock that lasts as long as it does."""
+        return self._writer.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Close every connection; a transaction that waits to be repeated gives up."""
         self._closing.set()
@@ -111,6 +131,8 @@ class Database:
                     raise
                 waited = time.monotonic() - started
                 patient = self._patience_seconds is None or waited < self._patience_seconds
+                if is_read_only(error):
+                    self._writer.dispose()  # a former primary: what answers at its address now may be another server
                 if not (passing and patient) or self._closing.wait(pause_seconds * random.uniform(0.5, 1.5)):  # noqa: S311 - jitter
                     raise fault from error
                 logging.getLogger(__name__).warning("the database does not answer for %.1f s: %s", waited, fault)
@@ -137,7 +159,13 @@ def classify(error: exc.SQLAlchemyError) -> tuple[LocalFault | None, bool]:
         return DiskFull(message), True
     if state is not None:
         return (DatabaseFault(message), True) if state.startswith(_POSTGRES_PASSING) else (None, False)
-    # After an outage psycopg's errors carry no SQLSTATE; the type and the state of the connection tell.
+    return _classify_unstated(error, message)
+
+
+def _classify_unstated(error: exc.DBAPIError, message: str) -> tuple[LocalFault | None, bool]:
+    """After an outage psycopg's errors carry no SQLSTATE; the type and the state of the connection tell."""
+    if _POSTGRES_REFUSALS.search(message):
+        return DatabaseFault(message), False
     lost = error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError))
     return (DatabaseFault(message), True) if lost and not isinstance(error.orig, sqlite3.Error) else (None, False)
 
@@ -153,7 +181,8 @@ def _classify_sqlite(code: int, message: str) -> tuple[LocalFault | None, bool]:
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(message), True
     if code in _SQLITE_BROKEN:
-        return DatabaseFault(message), False
+        hint = "put a copy back, or move glimmr.sqlite and its -wal and -shm away: the next run brings all home again"
+        return DatabaseFault(f"{message}; {hint}"), False
     return (DatabaseFault(message), True) if code in _SQLITE_PASSING else (None, False)
 
 
@@ -190,9 +219,15 @@ def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    """No pre-ping: a connection that died is noticed by the transaction, and the whole transaction is repeated."""
+    """No pre-ping: a connection that died is noticed by the transaction, and the whole transaction is repeated.
+
+    What the URL's query says wins over our own options. Few connections: a server has 100 of them for a whole fleet.
+    """
+    asked = {name: str(value) for name, value in url.query.items()}
+    ours = {"application_name": f"glimmr {socket.gethostname()} {os.getpid()}"[:63], **_POSTGRES_ARGUMENTS}
+    options = f"{_POSTGRES_OPTIONS} {asked.pop('options', '')}".rstrip()
     return sqlalchemy.create_engine(
-        url, connect_args=_POSTGRES_ARGUMENTS, pool_size=5, max_overflow=20, pool_timeout=10.0
+        url, connect_args={**ours, **asked, "options": options}, pool_size=8, max_overflow=8, pool_timeout=10.0
     )
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import time
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,7 @@ from typing import Self
 from glimmr.errors import UsageError
 
 _NAME = "glimmr.lock"
+_UNUSABLE = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]|[\ud800-\udfff]")  # delta-rs 1.x decodes, or refuses
 
 
 class FolderLock:
@@ -23,6 +25,11 @@ class FolderLock:
 
         Raises UsageError when there can be no such folder, or nothing can be written in it.
         """
+        if _UNUSABLE.search(str(folder.absolute())):
+            raise UsageError(
+                f"{folder} cannot be the data folder: the price table's library takes no path with a backslash, a"
+                " control character, or a percent sign before two hex digits"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

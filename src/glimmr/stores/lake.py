@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from glimmr.errors import StorageFault
 from glimmr.price_table import TABLES, schema
+from glimmr.stores.lake_check import Check, check, forget_lost
 from glimmr.stores.lake_commit import RETENTION_HOURS, Change, Fence, View, commit, create, look
 from glimmr.stores.lake_objects import LakeObjects, storage_faults
 from glimmr.stores.lake_rows import Row, put_rows, read_rows
@@ -58,10 +60,14 @@ class Lake:
         self.root = self._objects.root
 
     def create(self) -> None:
-        """Make the four tables where they are missing, so that outsiders can open an empty price table."""
+        """Make the four tables where they are missing, so that outsiders can open an empty price table.
+
+        Rows of `files` and `file_hospitals` whose objects vanished are forgotten; see `check`.
+        """
         with storage_faults("the price table could not be made"):
             for table in TABLES:
                 create(self._objects, table)
+            forget_lost(self._objects)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -92,6 +98,22 @@ class Lake:
         """Whether the objects of a price list are at their final paths."""
         with storage_faults("the price table's objects could not be looked at"):
             return self._objects.exists("charges", object_path(file_id, parser_version))
+
+    def holds(self, file_id: str, parser_version: str, expected: Sizes) -> bool:
+        """Whether a price list is placed, readable, with just so many rows; by hand, one may vanish or be cut short."""
+        try:
+            return self.sizes(file_id, parser_version) == expected
+        except StorageFault as fault:
+            if isinstance(fault.__cause__, FileNotFoundError | pa.ArrowInvalid):
+                return False
+            raise
+
+    def discard(self, file_id: str, parser_version: str) -> None:
+        """Delete the objects of a price list that no log names, so that it can be placed anew."""
+        path = object_path(file_id, parser_version)
+        with storage_faults(f"the price list of {file_id[:12]} could not be discarded"):
+            for table in ("charges", "rates"):  # in this order: half discarded it must not look like one without rates
+                self._objects.delete(table, path)
 
     def replace(self, table: str, file_id: str, parser_version: str, fence: Fence) -> bool:
         """Make the placed price list all that `table` (charges, rates) names for `file_id`: one atomic commit.
@@ -156,6 +178,11 @@ class Lake:
                 files=[self._objects.uri("files", active.path) for active in view.active] if view else [],
                 file_hospitals=self.file_uris("file_hospitals"),
             )
+
+    def check(self, file_id: str | None = None) -> Check:
+        """Which price lists are whole, log and shelf; or whether this one is."""
+        with storage_faults("the price table could not be checked"):
+            return check(self._objects, file_id)
 
     def is_published(self, file_id: str) -> bool:
         """Whether a price list is in `files`."""

@@ -66,11 +66,19 @@ Decide = Callable[[View], Change | None]
 
 
 def look(objects: LakeObjects, table: str) -> View | None:
-    """The current version of a table, or None when there is no such table yet."""
+    """The current version of a table, or None when there is no such table yet. Raises StorageFault, DeltaError."""
     try:
         delta = DeltaTable(objects.uri(table))
     except TableNotFoundError:
         return None
+    except DeltaError as error:
+        if objects.folder is None:
+            raise
+        uri, first = objects.uri(table), str(error).partition("\n")[0][:300]
+        raise StorageFault(
+            f"the table {uri} cannot be opened; if its log was damaged, move {uri}/_delta_log elsewhere, and the next"
+            f" run writes it anew ({first})"
+        ) from error
     rows = pa.table(delta.get_add_actions(flatten=True))
     ids = rows["partition.file_id"].to_pylist() if PARTITIONED[table] else [None] * rows.num_rows
     listed = zip(rows["path"].to_pylist(), rows["size_bytes"].to_pylist(), ids, strict=True)

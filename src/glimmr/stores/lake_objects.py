@@ -35,10 +35,11 @@ def storage_faults(what: str) -> Generator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One stored object: its path inside its table, and how long ago it was written."""
+    """One stored object: its path inside its table, how long ago it was written, and its size."""
 
     path: str
     age_seconds: float
+    size_bytes: int
 
 
 class LakeObjects:
@@ -134,13 +135,15 @@ class LakeObjects:
         if self.folder is None:
             for page in obstore.list(self._store(), prefix=f"{table}/"):
                 for meta in page:
-                    yield Object(meta["path"].removeprefix(f"{table}/"), now - meta["last_modified"].timestamp())
+                    age_seconds = now - meta["last_modified"].timestamp()
+                    yield Object(meta["path"].removeprefix(f"{table}/"), age_seconds, meta["size"])
             return
         folder = self.folder / table  # walked by hand: obstore hides its own unfinished files (`name#1`)
         for file in folder.rglob("*"):
             try:
                 if file.is_file():
-                    yield Object(file.relative_to(folder).as_posix(), now - file.stat().st_mtime)
+                    stat = file.stat()
+                    yield Object(file.relative_to(folder).as_posix(), now - stat.st_mtime, stat.st_size)
             except FileNotFoundError:
                 continue
 

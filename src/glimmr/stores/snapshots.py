@@ -206,6 +206,7 @@ _OWNERS = (
 )
 _FETCHED_AT = select(func.min(fetches.c.fetched_at)).where(fetches.c.file_id == bindparam("file_id"))
 _CURRENT = select(price_files.c.current_file_id).where(price_files.c.price_file_id == bindparam("id"))
+_POINTING = select(price_files.c.price_file_id).where(price_files.c.current_file_id == bindparam("file_id"))
 _POINTING_URL = select(func.min(price_files.c.url)).where(_POINTS)
 
 
@@ -243,6 +244,13 @@ def point(connection: Connection, price_file_id: str, file_id: str, now: datetim
     )
     connection.execute(update(snapshots).where(snapshots.c.file_id == file_id).values(published_at=now))
     return before if before and before != file_id else None
+
+
+def unpoint(connection: Connection, file_id: str) -> list[str]:
+    """No address has the snapshot as its current one any more. Returns those that had."""
+    had = sorted(connection.execute(_POINTING, {"file_id": file_id}).scalars())
+    connection.execute(update(price_files).where(price_files.c.current_file_id == file_id).values(current_file_id=None))
+    return had
 
 
 def pointing_url(connection: Connection, file_id: str, price_file_id: str | None = None) -> str | None:

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -19,6 +20,19 @@ async def deaf(stop):
     await asyncio.Event().wait()
 
 asyncio.run(until_idle(deaf))
+"""
+
+_INTERRUPTED_WHILE_LOADING = """
+import os, runpy, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "glimmr.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background
+sys.meta_path.insert(0, Finder())
+runpy.run_module("glimmr", run_name="__main__")
 """
 
 
@@ -42,3 +56,10 @@ def test_the_second_interrupt_ends_at_once_and_gives_the_terminal_its_cursor_bac
     code, written = on_terminal([sys.executable, "-c", _DEAF])
     assert code == 130
     assert written.endswith("\x1b[?25h")
+
+
+def test_an_interrupt_while_the_commands_are_loaded_shows_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

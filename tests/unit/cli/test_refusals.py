@@ -24,6 +24,15 @@ def test_a_folder_that_cannot_be_made_is_no_data_folder() -> None:
         FolderLock.take(Path("/proc/glimmr"))
 
 
+@pytest.mark.parametrize("name", ["p%20c", "back\\slash", "new\nline", "\udcfc"])
+def test_a_path_that_the_price_tables_library_reads_otherwise_is_refused_before_anything_is_made(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match="cannot be the data folder"):
+        FolderLock.take(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_whose_lock_cannot_be_written_is_no_data_folder(tmp_path: Path) -> None:
     (tmp_path / "glimmr.lock").mkdir()  # who may do everything is refused this, too
     with pytest.raises(UsageError, match="cannot be the data folder"):

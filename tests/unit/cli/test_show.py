@@ -1,12 +1,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from glimmr import app
 from glimmr.cli import ask, show
 from glimmr.cli.options import one_of
 from glimmr.errors import UsageError
+from glimmr.settings import Settings
+from tests.support import line
 
 
 def test_a_name_with_a_new_line_cannot_forge_a_line() -> None:
@@ -62,6 +66,40 @@ def test_troubled_files_are_counted_where_not_all_are_shown(capsys: pytest.Captu
     assert "… and 1 more: `glimmr status`" in told
     show.troubled([file] * 3)
     assert capsys.readouterr().out.count("gone: General, VT") == 3
+
+
+def test_an_endless_address_does_not_fill_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    why = f"http://h.test/{'x' * 100_000}: nothing is at this address"
+    show.troubled([{"outcome": "gone", "hospital": "General", "place": "VT", "message": why, "next_try_at": None}])
+    show.skipped({why: 3})
+    assert len(capsys.readouterr().out) < 3000
+
+
+def test_more_columns_than_there_is_room_for_are_shown_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = [f"column_{n}" for n in range(30)]
+    show.as_table(columns, [[f"value {n}" for n in range(30)], [None, "", 0, *["x"] * 27]])
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["column_0   value 0", "column_1   value 1"]
+    assert told[29:32] == ["column_29  value 29", "", "column_2   0"]
+    show.as_table(columns, [])
+    assert "value" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["status"], ["sql", "FROM range(9999)", "--csv"]])
+def test_a_full_disk_behind_standard_output_is_said(tmp_path: Path, words: list[str]) -> None:
+    with app.working(Settings(data=tmp_path / "data", min_free_bytes=0)):
+        pass
+    command, env = line.command(*words, "--data", tmp_path / "data"), line.environment()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "standard output could not be written: No space left on device" in done.stderr
+
+
+def test_letters_that_the_locale_has_not_come_through_a_pipe_and_stop_nothing() -> None:
+    env = line.environment(PYTHONIOENCODING="ascii")
+    done = subprocess.run(line.command("jobs", "--state", "ürgl"), env=env, capture_output=True, check=False)
+    assert (done.returncode, "ürgl" in done.stderr.decode()) == (2, True), done.stderr
 
 
 def test_help_needs_none_of_what_is_heavy() -> None:

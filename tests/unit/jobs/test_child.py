@@ -58,6 +58,16 @@ def test_a_child_answers_and_tells_how_far_it_is() -> None:
     assert children() == []
 
 
+def test_nobody_but_the_watcher_asks_for_a_childs_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Popen's own way to send a signal polls first: then asyncio warns of an unknown child, on the user's screen."""
+    asked: list[int] = []
+    monkeypatch.setattr(subprocess.Popen, "send_signal", lambda popen, _number: asked.append(popen.pid))
+    assert call("add", a=1, b=2)["sum"] == 3
+    with pytest.raises(OutOfTime):
+        call("hang", seconds=0.2, pid_file=os.devnull)
+    assert (asked, children()) == ([], [])
+
+
 def test_what_a_child_prints_cannot_be_taken_for_an_answer() -> None:
     assert call("chatter", text="price list " * 100) == "price list " * 100_000
 

@@ -13,7 +13,7 @@ from glimmr.jobs import ledger, statements
 from glimmr.jobs.job import Ending, Job, NewJob
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
-from tests.unit.jobs.toys import history, new_database, put, row, take
+from tests.unit.jobs.toys import history, put, row, take
 
 DONE = Ending(state="done", ended_as="ok", outcome=Outcome.OK, bytes=2**33, rows=7)
 RESCUED = Ending(state="ready", ended_as="rescued", stalled=True)
@@ -22,8 +22,8 @@ HANDED_BACK = Ending(state="ready", ended_as="handed_back")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = new_database(tmp_path)
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url, patience_seconds=10.0)
     yield made
     made.close()
 
@@ -280,12 +280,16 @@ def test_statements_that_differ_compile_for_their_database() -> None:
         assert str(statement["postgresql"].compile(dialect=postgresql.dialect()))
 
 
+SOON = {"delay_seconds": 1.0}
+
+
 @pytest.mark.parametrize(
     ("statement", "index", "values"),
     [
-        ("DUE", "ix_jobs_ready", {"step": "toy", "most": 1, "per_host": 1, "full_hosts": [], "sent": []}),
+        ("DUE", "ix_jobs_ready", {"step": "toy", "most": 1, "per_host": 1, "full_hosts": [], "sent": []} | SOON),
         ("ANY_DUE", "ix_jobs_due", {}),
-        ("AWAITED", "ix_jobs_due", {"steps": ["toy"], "delay_seconds": 1.0}),
+        ("AWAITED", "ix_jobs_due", {"steps": ["toy"]} | SOON),
+        ("RUNNING_OF", "ix_jobs_running", {}),
         ("HELD", "ix_jobs_running", {"holder": "w1"}),
         ("EXPIRED", "ix_jobs_running", {}),
         ("TO_CANCEL", "ix_jobs_to_cancel", {"steps": ["toy"]}),

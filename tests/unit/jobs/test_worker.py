@@ -24,14 +24,16 @@ from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.steady import Steady
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
-from tests.unit.jobs.toys import Toy, history, new_database, put, retry_after, row, take, work_off
+from tests.unit.jobs.toys import Toy, history, put, retry_after, row, take, work_off
 
 OK = Result(outcome=Outcome.OK)
+# Of the process, not of its database: once is enough.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = new_database(tmp_path)
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url, patience_seconds=10.0)
     yield made
     made.close()
 
@@ -291,6 +293,7 @@ def test_jobs_of_a_paused_or_unknown_step_are_left_alone(database: Database) -> 
     assert {job["state"] for job in database.read(lambda c: ledger.listing(c, step="toy"))} == {"ready"}
 
 
+@on_sqlite
 def test_a_job_much_longer_than_its_lease_runs_once(database: Database) -> None:
     async def do(job: Job, tell: Tell) -> Result:
         await asyncio.to_thread(time.sleep, 4.0)
@@ -336,6 +339,7 @@ def test_an_expired_lease_is_rescued_and_counts_as_a_stall(database: Database, t
     assert told.count("job.rescued") == 1
 
 
+@on_sqlite
 def test_a_job_whose_workers_keep_dying_is_poison(database: Database) -> None:
     poison, healthy = put(database, *toys_of(2))
     rescued = ledger.Ending(state="ready", ended_as="rescued", stalled=True)
@@ -396,6 +400,7 @@ def test_stopping_hands_unfinished_jobs_back_uncharged_and_takes_nothing_new(
     assert told.count("job.handed_back") == 2
 
 
+@on_sqlite
 def test_what_a_step_makes_of_being_stopped_is_not_held_against_its_job(database: Database) -> None:
     async def do(job: Job, tell: Tell) -> Result:
         try:
@@ -418,6 +423,7 @@ def test_what_a_step_makes_of_being_stopped_is_not_held_against_its_job(database
     assert row(database, job_id)["attempt"] == 1
 
 
+@on_sqlite
 def test_a_step_that_does_not_listen_is_left_behind_after_a_while(database: Database) -> None:
     async def deaf(job: Job, tell: Tell) -> Result:
         await asyncio.sleep(3600)
@@ -438,6 +444,7 @@ def test_a_step_that_does_not_listen_is_left_behind_after_a_while(database: Data
     assert history(database, job_id) == ["handed_back"]
 
 
+@on_sqlite
 def test_a_second_stop_ends_at_once_and_writes_nothing(database: Database, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
 
@@ -461,6 +468,7 @@ def test_a_second_stop_ends_at_once_and_writes_nothing(database: Database, tmp_p
     assert not psutil.pid_exists(int(pid_file.read_text()))
 
 
+@on_sqlite
 def test_cancelling_a_running_job_kills_its_child_within_two_seconds(database: Database, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
 
@@ -507,6 +515,7 @@ def test_cancelling_a_waiting_job_ends_it_without_a_run(database: Database) -> N
     assert row(database, second)["state"] == "ready"
 
 
+@on_sqlite
 def test_progress_is_told_often_and_written_seldom(database: Database) -> None:
     told: list[dict[str, Any]] = []
     written: list[Any] = []
@@ -533,6 +542,7 @@ def test_progress_is_told_often_and_written_seldom(database: Database) -> None:
     assert written[0]["total"] == 300
 
 
+@on_sqlite
 def test_tell_may_be_called_from_any_thread(database: Database) -> None:
     raised: list[BaseException] = []
 
@@ -555,6 +565,7 @@ def test_tell_may_be_called_from_any_thread(database: Database) -> None:
     assert history(database, job_id) == ["cancelled"]
 
 
+@on_sqlite
 def test_as_many_blocking_steps_as_slots_run_at_the_same_time(database: Database) -> None:
     meeting = threading.Barrier(12)
 
@@ -677,6 +688,7 @@ def test_a_database_that_is_away_for_a_while_fails_no_job_and_charges_none(
     database.close()
 
 
+@on_sqlite
 def test_a_heartbeat_that_breaks_ends_the_worker_instead_of_its_leases(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

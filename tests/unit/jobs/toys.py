@@ -11,11 +11,12 @@ from typing import Any
 
 from glimmr import errors
 from glimmr.jobs import ledger
+from glimmr.jobs.engines import Engine
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Tell, Terms
 from glimmr.jobs.worker import work
 from glimmr.outcomes import Outcome
 from glimmr.retry import Class, Verdict
-from glimmr.stores.database import Connection, Database, migrate, sqlite_url
+from glimmr.stores.database import Connection, Database
 
 QUICK = Terms(lease_seconds=3.0, patience_seconds=0.0, stop_seconds=2.0)
 Do = Callable[[Job, Tell], Awaitable[Result]]
@@ -59,17 +60,6 @@ class Toy:
         self.said.append(("waits", job.id, outcome, ending.delay_seconds))
 
 
-def new_database(folder: Path, *, patience_seconds: float = 10.0) -> Database:
-    url = os.environ.get("TOY_DATABASE_URL") or sqlite_url(folder / "glimmr.sqlite")
-    database = Database(url, patience_seconds=patience_seconds)
-    migrate(database)
-    if not database.is_sqlite:
-        database.write(
-            lambda c: [c.exec_driver_sql(f"DELETE FROM {t}") for t in ("attempts", "jobs", "steps", "workers")]
-        )
-    return database
-
-
 def put(database: Database, *new: NewJob) -> list[int]:
     return list(database.write(lambda connection: ledger.enqueue(connection, new)).values())
 
@@ -102,6 +92,7 @@ async def work_off(
     terms: Terms = QUICK,
     stop: asyncio.Event | None = None,
     until_idle: bool = True,
+    engine: Engine | None = None,
     alone: bool = False,
 ) -> None:
     await work(
@@ -112,6 +103,7 @@ async def work_off(
         until_idle=until_idle,
         stop=stop or asyncio.Event(),
         terms=terms,
+        engine=engine,
         alone=alone,
     )
 

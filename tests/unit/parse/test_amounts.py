@@ -1,14 +1,18 @@
 """Money is exactly what was published, rounded half-even to 6 places."""
 
+import tempfile
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glimmr.parse.tables.amounts import amount, of_numbers, of_texts
+from glimmr.parse.tables.amounts import amount, blanks_to_null, of_numbers, of_texts, valid_mask
 from glimmr.parse.tables.flags import names_of
+
+from .papers import document, item, read, xlsx
 
 DIGITS = st.text("0123456789", min_size=1, max_size=19)
 NUMBERS = st.builds(
@@ -24,7 +28,7 @@ def true_value(text: str) -> Decimal | None:
     exact = Decimal(text)
     if abs(exact) >= 10**12 or int(abs(exact)) == 999_999_999:
         return None
-    rounded = exact.quantize(Decimal("0.000001"), context=Context(prec=100, rounding=ROUND_HALF_EVEN))
+    rounded = exact.quantize(Decimal("0.000001"), context=Context(prec=200, rounding=ROUND_HALF_EVEN))
     return None if abs(rounded) >= 10**12 else rounded
 
 
@@ -123,3 +127,68 @@ def test_what_is_too_small_to_be_a_double_is_rounded_not_zero() -> None:
 @pytest.mark.parametrize("text", ["$(3.00)", "($3.00)", "(3.00)", "$ (3.00)", "( 3.00 )"])
 def test_parentheses_are_negative_inside_or_outside_the_currency_sign(text: str) -> None:
     assert of_texts(pa.array([text])).values.to_pylist() == [Decimal(-3)]
+
+
+# Any number of up to 38 digits, as files of every format publish it.
+PUBLISHED = st.one_of(
+    st.builds("{}{}.{}".format, st.sampled_from(["", "-"]), st.integers(0, 10**19).map(str), DIGITS),
+    st.integers(-(10**37), 10**37).map(str),
+    st.builds("0.{}{}".format, st.integers(0, 18).map("0".__mul__), DIGITS),
+    st.builds("{}e{}".format, st.integers(-(10**9), 10**9), st.integers(-12, 6)),
+    st.builds("{}.{}{}".format, st.integers(0, 999_999), st.text("0123456789", min_size=6, max_size=6),
+              st.sampled_from(["5", "50", "500000001", "4999999999", "49", "51"])),
+)  # fmt: skip
+HEADER = "description,code|1,code|1|type,setting,standard_charge|gross\n"
+
+
+def grosses(content: str | bytes) -> list[Decimal | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        got = read(Path(folder), content)
+    assert got.rejects == []
+    return [charge["gross_charge"] for charge in got.charges]
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(st.lists(PUBLISHED, min_size=1, max_size=30))
+def test_a_published_number_is_read_exactly_from_csv_and_json(texts: list[str]) -> None:
+    due = [true_value(text) for text in texts]
+    items = [item(str(at), gross_charge=f"@{text}@") for at, text in enumerate(texts)]
+    assert grosses(HEADER + "".join(f"{at},1,CPT,both,{text}\n" for at, text in enumerate(texts))) == due
+    assert grosses(document(items).replace("@", "")) == due  # as strings
+    assert grosses(document(items).replace('"@', "").replace('@"', "")) == due  # as numbers
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.floats(-1e13, 1e13, allow_nan=False), min_size=1, max_size=30))
+def test_a_float_of_a_workbook_is_its_shortest_decimal_text(values: list[float]) -> None:
+    names = HEADER.strip().split(",")
+    rows = [names, *([f"Item {at}", "1", "CPT", "both", value] for at, value in enumerate(values))]
+    assert grosses(xlsx({"Prices": rows})) == [true_value(repr(value)) for value in values]
+
+
+@pytest.mark.long
+@settings(max_examples=3000, deadline=None)
+@given(st.lists(PUBLISHED, min_size=1, max_size=100))
+def test_a_published_number_is_read_exactly_many_times(texts: list[str]) -> None:
+    due = [true_value(text) for text in texts]
+    items = [item(str(at), gross_charge=f"@{text}@") for at, text in enumerate(texts)]
+    assert grosses(HEADER + "".join(f"{at},1,CPT,both,{text}\n" for at, text in enumerate(texts))) == due
+    assert grosses(document(items).replace('"@', "").replace('@"', "")) == due
+
+
+@pytest.mark.parametrize("number", ["2.5E-7", "1e-7", "1000000000000", "1E+12", "123456789012345"])
+def test_a_number_of_json_that_is_rounded_or_too_large_keeps_its_text_as_published(number: str, tmp_path: Path) -> None:
+    got = read(tmp_path, document([item("MRI", gross_charge=777, minimum=1)]).replace("777", number))
+    assert got.charges[0]["extra"] == [("gross_charge", number)]
+    assert got.charges[0]["flags"] == (["rounded"] if "-" not in number else ["zero_amount", "rounded"])
+
+
+def test_many_columns_are_trimmed_together_as_each_alone() -> None:
+    cells = [["a", None, " b ", " ", "\u00a0c"], [None] * 5, ["1", "2", "3", "4", "5"]]
+    columns = [pa.array(cells[at % 3], pa.string()) for at in range(400)]
+    together = blanks_to_null(columns)
+    assert [column.to_pylist() for column in together[:3]] == [["a", None, "b", None, "c"], [None] * 5, list("12345")]
+    assert all(
+        one.equals(together[at % 3]) and valid_mask(one).tolist() == one.is_valid().to_pylist()
+        for at, one in enumerate(together)
+    )

@@ -1,6 +1,7 @@
 """CMS's JSON: keys in any order, elements of any shape, blocks cut anywhere."""
 
 import json
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from glimmr.parse.elements import split
 from glimmr.parse.elements.split import seam, spans, value_end
-from glimmr.parse.formats import cms_json
+from glimmr.parse.formats import json_text
 
 from .papers import BLOCKS, document, item, read
 
@@ -181,9 +182,11 @@ def test_a_document_cut_behind_the_table_is_incomplete_too(tmp_path: Path) -> No
     assert read(tmp_path, text[:-1]).ended == ("incomplete", "truncated")
 
 
-def test_foreign_json_is_no_price_table(tmp_path: Path) -> None:
-    for text in ('{"charges": [1, 2]}', "[]", "{}", '[{"price": 5}]', '{"a": 1}\n{"a": 2}\n'):
+def test_json_without_priced_items_is_no_price_table(tmp_path: Path) -> None:
+    for text in ('{"charges": [1, 2]}', "[]", "{}", '[{"price": 5}]', '{"message": "moved"}', "[[[]]]"):
         assert read(tmp_path, text).ended == ("no_price_table", "foreign_json")
+    for text in ('{"a": 1}\n{"a": 2}\n', '[{"description": "MRI", "beds": 3}, {"description": "CT", "beds": 4}]'):
+        assert read(tmp_path, text).ended == ("no_price_table", "no_price_column")
 
 
 def test_malformed_json_before_the_table_is_a_finding_when_the_table_is_there(tmp_path: Path) -> None:
@@ -264,8 +267,8 @@ def test_odd_items_among_whole_ones_keep_their_numbers(tmp_path: Path) -> None:
 
 def test_thousands_of_items_of_which_one_is_odd_are_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    taken = cms_json.read_items
-    monkeypatch.setattr(cms_json, "read_items", lambda n, items, s: batches.append(len(items)) or taken(n, items, s))
+    taken = json_text.read_items
+    monkeypatch.setattr(json_text, "read_items", lambda n, items, s: batches.append(len(items)) or taken(n, items, s))
     items = [item("odd")] + [item("A", AETNA) for _ in range(2000)]
     items[0]["standard_charges"] = []
     assert read(tmp_path, document(items)).ended == ("ok", "")
@@ -286,9 +289,16 @@ def test_documents_in_a_list_are_read_as_one(tmp_path: Path) -> None:
     assert "GL-JSON-BROKEN" not in got.findings()
 
 
-def test_a_root_string_of_many_megabytes_is_skipped(tmp_path: Path) -> None:
-    text = '{"logo": "' + "\\u0041x" * 2_000_000 + '", ' + document([item("A", AETNA)]).lstrip("{ ")
-    assert read(tmp_path, text).ended == ("ok", "")
+def test_a_long_string_takes_little_more_memory_than_itself(tmp_path: Path) -> None:
+    text = '{"logo": "' + "\\u0041x" * 200_000 + '", ' + document([item("A", AETNA)]).lstrip("{ ")
+    tracemalloc.start()
+    try:
+        got = read(tmp_path, text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert got.ended == ("ok", "")
+    assert peak < 20 * len(text)
 
 
 @given(st.text(st.sampled_from(list('ab"\\[]{},')), max_size=60), st.integers(1, 9))
@@ -299,3 +309,145 @@ def test_elements_are_found_whatever_the_step(text: str, step: int) -> None:
         found = spans(data, 0)
     assert [json.loads(data[a:b]) for a, b in zip(found.begins, found.ends, strict=True)] == [[text, {text: text}]] * 3
     assert found.closed_at == len(data) - 1
+
+
+BROKEN = {
+    "a quote is lost": ('"I7"', '"I7'),
+    "a quote too many": ('"I7"', '"I"7"'),
+    "a brace is lost": ('"I7", "code_information": [{"code": "70551", "type": "CPT"}', '"I7", "code_information": [{'),
+    "a literal is cut": ('"description": "I7"', '"description": tru, "description" "I7"'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("block_bytes", [64, 900, 4 * 2**20])
+@pytest.mark.parametrize("last", [True, False])
+def test_only_the_broken_element_is_lost(tmp_path: Path, what: str, block_bytes: int, last: bool) -> None:
+    items = [item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(8 if last else 20)]
+    text = document(items)
+    assert BROKEN[what][0] in text
+    got = read(tmp_path, text.replace(*BROKEN[what]), block_bytes=block_bytes)
+    assert [c["description"] for c in got.charges] == [f"I{i}" for i in range(len(items)) if i != 7]
+    assert [c["source_pos"] for c in got.charges] == [f"/sci/{i}/sc/0" for i in range(len(items)) if i != 7]
+    assert [(r["position"], r["reason"]) for r in got.rejects] in ([("/sci/7", "malformed")], [("/sci/7", "cut_short")])
+    assert '"I7' in got.rejects[0]["raw"] or '"I"7' in got.rejects[0]["raw"]
+
+
+@pytest.mark.parametrize("odd", ["}}, ", "]}, ", "], ", "}, "])
+def test_brackets_too_many_do_not_end_the_table(tmp_path: Path, odd: str) -> None:
+    text = document([item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(20)])
+    got = read(tmp_path, text.replace('{"description": "I8"', odd + '{"description": "I8"'))
+    assert [c["description"] for c in got.charges] == [f"I{i}" for i in range(20)]
+    assert got.findings()["GL-JSON-BROKEN"] == 1
+
+
+def test_two_broken_elements_cost_two(tmp_path: Path) -> None:
+    text = document([item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(30)])
+    got = read(tmp_path, text.replace('"I7"', '"I7').replace('"I19"', 'I19"'))
+    assert [c["description"] for c in got.charges] == [f"I{i}" for i in range(30) if i not in {7, 19}]
+    assert [r["position"] for r in got.rejects] == ["/sci/7", "/sci/19"]
+
+
+def test_scalars_among_the_elements_are_rejected_one_by_one(tmp_path: Path) -> None:
+    odd: list[Any] = [item("A", gross_charge=1), None, "a, b", item("B", gross_charge=2), 7, item("C", gross_charge=3)]
+    got = read(tmp_path, document(odd))
+    assert [c["source_pos"] for c in got.charges] == ["/sci/0/sc/0", "/sci/3/sc/0", "/sci/5/sc/0"]
+    assert [(r["position"], r["raw"]) for r in got.rejects] == [
+        ("/sci/1", "null"),
+        ("/sci/2", '"a, b"'),
+        ("/sci/4", "7"),
+    ]
+
+
+def test_the_first_template_is_read_like_the_later_ones(tmp_path: Path) -> None:
+    payer = {
+        "payer_name": "Aetna", "plan_name": "PPO", "standard_charge": 20.10, "standard_charge_percent": 50,
+        "contracting_method": "case rate",
+    }  # fmt: skip
+    old = {
+        "description": "MRI",
+        "billing_code_information": [{"code": "470", "type": "MS-DRG", "since": 2019}],
+        "standard_charges": [{"gross_charge": 5, "setting": "inpatient", "payers_information": [payer]}],
+    }
+    odd = {**old, "standard_charges": {"gross_charge": "N/A", "payers_information": payer}}
+    got = read(tmp_path, document([old, item("new", AETNA, gross_charge=2), odd], version="1.1"))
+    assert [c["ms_drg"] for c in got.charges] == ["470", None, "470"]
+    assert [(r["negotiated_dollar"], r["negotiated_percentage"], r["methodology"]) for r in got.rates] == [
+        (Decimal("20.1"), Decimal(50), "case rate"),
+        (Decimal("400.5"), None, "fee schedule"),
+        (Decimal("20.1"), Decimal(50), "case rate"),
+    ]
+    assert [r["extra"] for r in got.rates] == [None, None, None]
+    assert got.charges[0]["extra"] == [("code_information.since", "2019")]
+
+
+def test_keys_called_a_little_otherwise_are_known(tmp_path: Path) -> None:
+    one = {
+        "description": "MRI",
+        "code_information": [{"code": "470", "code_type": "MS-DRG"}],
+        "standard_charge": {"gross_charge": 5, "setting": "inpatient", "payers_information": [AETNA]},
+    }
+    other = item("CT", AETNA)
+    other["code_information"] = [{"code": "471", "code_type": "MS-DRG"}]
+    for items in ([one, other], [other, other]):
+        got = read(tmp_path, document(items))
+        assert {pair["type"] for c in got.charges for pair in c["codes"]} == {"MS-DRG"}
+        assert (len(got.charges), len(got.rates), got.rejects) == (2, 2, [])
+        assert [c["extra"] for c in got.charges] == [None, None]
+
+
+def test_payers_where_charges_should_be_are_payers(tmp_path: Path) -> None:
+    lone = {
+        "description": "MRI",
+        "billing_code_information": [{"code": "73721", "type": "CPT"}],
+        "gross_charge": 2500,
+        "discounted_cash": 900,
+        "standard_charges": [{"payer_name": "Aetna", "plan_name": "PPO", "negotiated_dollar": 780}],
+    }
+    got = read(tmp_path, document([lone, lone]))
+    assert got.ended == ("ok", "")
+    assert [(c["gross_charge"], c["discounted_cash"]) for c in got.charges] == [(Decimal(2500), Decimal(900))] * 2
+    assert [(r["payer_name"], r["plan_name"], r["negotiated_dollar"]) for r in got.rates] == [
+        ("Aetna", "PPO", Decimal(780))
+    ] * 2
+
+
+def test_a_synonym_beside_its_own_key_is_kept(tmp_path: Path) -> None:
+    got = read(tmp_path, document([item("A", {**AETNA, "negotiated_rate": 3})]))
+    assert got.rates[0]["negotiated_dollar"] == Decimal("400.5")
+    assert got.rates[0]["extra"] == [("negotiated_rate", "3")]
+
+
+@pytest.mark.parametrize("name", ["data", "standardCharges", "standard_charge_information"])
+def test_cms_items_are_known_under_any_key(tmp_path: Path, name: str) -> None:
+    items = [item("A", AETNA, gross_charge=1), item("B", gross_charge=2)]
+    for root in ({name: items}, {"result": {"list": [items]}}, items, [{"hospital_name": "H", name: items}]):
+        got = read(tmp_path, json.dumps(root))
+        assert (got.ended, got.member.layout) == (("ok", ""), "json")
+        assert [c["source_pos"] for c in got.charges] == ["/sci/0/sc/0", "/sci/1/sc/0"]
+
+
+def test_cms_items_may_be_lines(tmp_path: Path) -> None:
+    items = [item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(9)]
+    got = read(tmp_path, "\n".join(map(json.dumps, items)), block_bytes=100)
+    assert [c["source_pos"] for c in got.charges] == [f"/sci/{i}/sc/0" for i in range(9)]
+
+
+def test_lists_in_the_header_are_no_tables(tmp_path: Path) -> None:
+    modifiers = [{"description": f"m{i}", "code": "50", "price": 5} for i in range(3)]
+    got = read(tmp_path, document([item("A", AETNA, gross_charge=1)], modifier_information=modifiers))
+    assert [c["description"] for c in got.charges] == ["A"]
+
+
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
+@given(st.data())
+def test_mutated_bytes_end_in_an_outcome_and_reconcile(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    text = bytearray(document([item(f"I{i}", AETNA, gross_charge=i + 1) for i in range(6)]).encode())
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(
+            st.sampled_from([b"", b'"', b"{", b"}", b"[", b"]", b",", b"\\", b"\xff", b":", b"\x00", b"7"])
+        )
+    got = read(tmp_path_factory.mktemp("mutated"), bytes(text), block_bytes=data.draw(st.sampled_from([50, 4 * 2**20])))
+    assert got.report.rows_in == got.report.items_out + got.report.rows_rejected
+    assert got.report.outcome in {"ok", "incomplete", "unparseable", "no_price_table", "not_a_price_file"}

@@ -1,188 +1,175 @@
-"""One table written as JSON, tall CSV and wide CSV, in any container, gives the same charges and rates."""
+"""One table as JSON, tall, wide or workbook, in any encoding and container, gives the same charges and rates."""
 
 # ruff: noqa: RUF001 - dashes and odd letters are what is tested
 
-import gzip
-import io
-import json
+import csv
 import tempfile
-import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .papers import Read, csv_text, read
+from glimmr.parse.tables.amounts import amount
 
-PLANS = [("Aetna", "PPO"), ("Cigna", "HMO"), ("Öst", "Plan, B")]
-WORD = st.text(st.sampled_from(list('abé",\n–x')), min_size=1, max_size=8).filter(lambda w: w.strip() == w and w != "")
-MONEY = st.one_of(st.none(), st.integers(1, 10**6), st.decimals("0.01", "99999", places=4).map(float))
-PAYER = st.fixed_dictionaries(
-    {
-        "dollar": st.integers(1, 9999).map(lambda cents: cents / 100),
-        "percentage": st.one_of(st.none(), st.integers(2, 100)),
-        "methodology": st.sampled_from(["fee schedule", "case rate", "other"]),
-        "count": st.sampled_from([None, "0", "1 through 10", "42"]),
-        "median": MONEY,
-        "notes": st.one_of(st.none(), WORD),
-    }
+from .layouts import (
+    CONTAINERS,
+    ENCODINGS,
+    TABLES,
+    Table,
+    as_csv,
+    as_json,
+    as_workbook,
+    can_be_told,
+    tall_rows,
+    wide_rows,
 )
-ITEM = st.fixed_dictionaries(
-    {
-        "description": WORD,
-        "code": st.sampled_from(["70551", "99213", "0394T"]),
-        "setting": st.sampled_from(["inpatient", "both"]),
-        "gross": MONEY,
-        "cash": MONEY,
-        "payers": st.dictionaries(st.sampled_from(range(3)), PAYER, max_size=3),
-    }
-)
-TABLE = st.lists(ITEM, min_size=1, max_size=6).map(
-    lambda items: [{**item, "description": f"{at} {item['description']}"} for at, item in enumerate(items)]
-)
-BLANK = {None: ""}
+from .papers import Read, read
+
+Plans = list[tuple[str, str]]
+Said = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+# The default suite takes the same examples each time; `--long` finds new ones.
+FEW = settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=QUIET)
+MANY = settings(max_examples=1500, deadline=None, suppress_health_check=QUIET)
+MONEY = ("gross_charge", "discounted_cash", "min_negotiated", "max_negotiated")
+RATE_MONEY = ("negotiated_dollar", "negotiated_percentage", "estimated_amount", "median_amount", "p10_amount",
+              "p90_amount")  # fmt: skip
 
 
-def as_json(table: list[dict[str, Any]]) -> str:
-    items = []
-    for row in table:
-        payers = [
-            {
-                "payer_name": PLANS[at][0],
-                "plan_name": PLANS[at][1],
-                "standard_charge_dollar": p["dollar"],
-                "standard_charge_percentage": p["percentage"],
-                "methodology": p["methodology"],
-                "count": p["count"],
-                "median_amount": p["median"],
-                "additional_payer_notes": p["notes"],
-            }
-            for at, p in sorted(row["payers"].items())
-        ]
-        charge = {
-            "setting": row["setting"],
-            "gross_charge": row["gross"],
-            "discounted_cash": row["cash"],
-            "payers_information": payers,
-        }
-        items.append(
-            {
-                "description": row["description"],
-                "code_information": [{"code": row["code"], "type": "CPT"}],
-                "standard_charges": [charge],
-            }
-        )
-    return json.dumps(
-        {
-            "hospital_name": "H",
-            "last_updated_on": "2026-01-01",
-            "version": "3.0.0",
-            "standard_charge_information": items,
-        }
-    )
-
-
-def cells(row: dict[str, Any]) -> list[Any]:
-    return [
-        row["description"],
-        row["code"],
-        "CPT",
-        row["setting"],
-        *(BLANK.get(row[k], row[k]) for k in ("gross", "cash")),
-    ]
-
-
-def payer_cells(payer: dict[str, Any] | None) -> list[Any]:
-    keys = ("dollar", "percentage", "methodology", "count", "median", "notes")
-    return ["" if payer is None or payer[key] is None else payer[key] for key in keys]
-
-
-ITEM_HEADER = [
-    "description",
-    "code|1",
-    "code|1|type",
-    "setting",
-    "standard_charge|gross",
-    "standard_charge|discounted_cash",
-]
-
-
-def as_tall(table: list[dict[str, Any]]) -> str:
-    header = [
-        *ITEM_HEADER,
-        "payer_name",
-        "plan_name",
-        "standard_charge|negotiated_dollar",
-        "standard_charge|negotiated_percentage",
-        "standard_charge|methodology",
-        "count",
-        "median_amount",
-        "additional_generic_notes",
-    ]
-    rows = []
-    for row in table:
-        rows += [[*cells(row), *PLANS[at], *payer_cells(payer)] for at, payer in sorted(row["payers"].items())]
-        if not row["payers"]:
-            rows.append([*cells(row), "", "", *payer_cells(None)])
-    return csv_text([header, *rows])
-
-
-def as_wide(table: list[dict[str, Any]]) -> str:
-    header = [*ITEM_HEADER]
-    for payer, plan in PLANS:
-        at = f"{payer}|{plan}"
-        header += [
-            f"standard_charge|{at}|negotiated_dollar",
-            f"standard_charge|{at}|negotiated_percentage",
-            f"standard_charge|{at}|methodology",
-            f"count|{at}",
-            f"median_amount|{at}",
-            f"additional_payer_notes|{at}",
-        ]
-    return csv_text(
-        [header, *([*cells(row), *(c for at in range(3) for c in payer_cells(row["payers"].get(at)))] for row in table)]
-    )
-
-
-def said(got: Read) -> tuple[list[Any], list[Any]]:
+def said(got: Read) -> Said:
+    """What rows say: ids, places and the published column names aside; whether a line was recoded is its encoding's."""
     aside = {"file_id", "member", "source_pos", "records"}
-    return tuple(
-        [{k: v for k, v in row.items() if k not in aside} for row in rows] for rows in (got.charges, got.rates)
-    )  # type: ignore[return-value]
+
+    def one(row: dict[str, Any]) -> dict[str, Any]:
+        told = {name: value for name, value in row.items() if name not in aside}
+        told["extra"] = sorted(text for _, text in row["extra"] or [])
+        told["flags"] = [flag for flag in row["flags"] if flag != "recoded"]
+        return told
+
+    return [one(row) for row in got.charges], [one(row) for row in got.rates]
 
 
-def zipped(data: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("__MACOSX/._a.csv", b"noise")
-        archive.writestr("folder/a.csv", data)
-    return out.getvalue()
+def due(table: Table, plans: Plans) -> tuple[list[Any], list[Any]]:
+    """Names and amounts, straight from the table."""
+
+    def money(text: str | None) -> Decimal | None:
+        micro = amount(text)[0] if text is not None else None
+        return None if micro is None else Decimal(micro).scaleb(-6)
+
+    charges, rates = [], []
+    for item in table:
+        for charge in item["charges"].values():
+            charges.append((item["description"], *(money(charge[name]) for name in MONEY)))
+            rates += [
+                (len(charges) - 1, *plans[at], *(money(payer[name]) for name in RATE_MONEY))
+                for at, payer in sorted(charge["payers"].items())
+            ]
+    return charges, rates
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(TABLE, st.sampled_from([40, 500, 4 * 2**20]))
-def test_json_tall_and_wide_say_the_same(table: list[dict[str, Any]], block_bytes: int) -> None:
+def names_and_amounts(got: Read) -> tuple[list[Any], list[Any]]:
+    return (
+        [(row["description"], *(row[name] for name in MONEY)) for row in got.charges],
+        [
+            (row["charge_id"], row["payer_name"], row["plan_name"], *(row[name] for name in RATE_MONEY))
+            for row in got.rates
+        ],
+    )
+
+
+def every_layout_says_the_same(made: tuple[Table, Plans], block_bytes: int) -> None:
+    table, plans = made
+    tall, wide = tall_rows(table, plans), wide_rows(table, plans)
     with tempfile.TemporaryDirectory() as folder:
         to = Path(folder)
-        from_json = said(read(to / "j", as_json(table), block_bytes=block_bytes))
-        assert said(read(to / "t", as_tall(table), block_bytes=block_bytes)) == from_json
-        assert said(read(to / "w", as_wide(table), block_bytes=block_bytes)) == from_json
-        assert len(from_json[0]) == len(table)
+        first = read(to / "json", as_json(table, plans), block_bytes=block_bytes)
+        assert first.report.outcome in {"ok", "no_price_table"}, first.report.message
+        assert names_and_amounts(first) == due(table, plans)
+        assert first.rejects == []
+        for name, content in (
+            ("json strings", as_json(table, plans, strings=True, indent=1)),
+            ("tall", as_csv(tall)),
+            ("wide", as_csv(wide)),
+            ("tall workbook", as_workbook(tall)),
+            ("wide workbook", as_workbook(wide)),
+        ):
+            again = read(to / name, content, block_bytes=block_bytes)
+            assert again.ended == first.ended, name
+            assert said(again) == said(first), name
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(TABLE)
-def test_container_and_encoding_change_nothing(table: list[dict[str, Any]]) -> None:
+def no_wrapping_changes_anything(made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]) -> None:
+    table, plans = made
+    layout, encoding, container, delimiter, ends, quoting = wrapped
+    if layout == "json":
+        text = as_json(table, plans, indent=None if quoting else 1)
+    else:
+        rows = (tall_rows if layout == "tall" else wide_rows)(table, plans)
+        text = as_csv(rows, delimiter, ends, quoting)
+    if not can_be_told(text, encoding):
+        return
     with tempfile.TemporaryDirectory() as folder:
-        to = Path(folder)
-        for text in (as_tall(table), as_json(table)):
-            plain = said(read(to / "p", text))
-            for data in (
-                gzip.compress(text.encode()),
-                zipped(text.encode("utf-8-sig")),
-                gzip.compress(zipped(text.encode("utf-16"))),
-                zipped(gzip.compress(text.encode())),
-                text.replace("\n", "\r\n").encode() if "\\n" in text else text.encode(),
-            ):
-                assert said(read(to / "c", data)) == plain
+        got = read(Path(folder), CONTAINERS[container](ENCODINGS[encoding](text)))
+        assert got.report.outcome in {"ok", "no_price_table"}, got.report.message
+        assert names_and_amounts(got) == due(table, plans)
+        plain = read(Path(folder), as_json(table, plans))
+        assert said(got) == said(plain)
+
+
+WRAPPED = st.tuples(
+    st.sampled_from(["tall", "wide", "json"]),
+    st.sampled_from(list(ENCODINGS)),
+    st.sampled_from(list(CONTAINERS)),
+    st.sampled_from(",\t;|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+BLOCKS = st.sampled_from([40, 500, 4 * 2**20])
+
+
+@FEW
+@given(TABLES, BLOCKS)
+def test_json_tall_wide_and_workbook_say_the_same(made: tuple[Table, Plans], block_bytes: int) -> None:
+    every_layout_says_the_same(made, block_bytes)
+
+
+@settings(FEW, max_examples=40)
+@given(TABLES, WRAPPED)
+def test_encoding_container_delimiter_and_line_ends_change_nothing(
+    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]
+) -> None:
+    no_wrapping_changes_anything(made, wrapped)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@MANY
+@given(TABLES, BLOCKS)
+def test_json_tall_wide_and_workbook_say_the_same_many_times(made: tuple[Table, Plans], block_bytes: int) -> None:
+    every_layout_says_the_same(made, block_bytes)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@settings(MANY, max_examples=3000)
+@given(TABLES, WRAPPED)
+def test_no_wrapping_changes_anything_many_times(
+    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]
+) -> None:
+    no_wrapping_changes_anything(made, wrapped)
+
+
+@pytest.mark.parametrize("container", list(CONTAINERS))
+@pytest.mark.parametrize("encoding", list(ENCODINGS))
+def test_every_encoding_is_read_in_every_container(container: str, encoding: str, tmp_path: Path) -> None:
+    """One table in all of them, so that none is left to chance."""
+    charge = dict.fromkeys((*MONEY, "billing_class", "modifiers", "notes")) | {"gross_charge": "12.50", "payers": {}}
+    item = {"description": "Café – visit", "codes": [("99213", "CPT")], "drug_unit": None, "drug_type": None}
+    table = [item | {"charges": {"outpatient": charge}}]
+    for content in (as_json(table, []), as_csv(tall_rows(table, []))):
+        got = read(tmp_path, CONTAINERS[container](ENCODINGS[encoding](content)))
+        assert got.ended == ("ok", ""), got.report.message
+        assert names_and_amounts(got) == due(table, [])

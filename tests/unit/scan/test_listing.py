@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from glimmr.errors import UsageError
 from glimmr.model import Found, Skipped
-from glimmr.scan.sources.listing import Listing
+from glimmr.scan.sources.listing import Listing, check_list
 
 
 class _NoWeb:
@@ -65,6 +66,7 @@ def test_common_names_of_columns_and_delimiters_are_accepted(tmp_path: Path, hea
         (",VT,470001,https://a.example/x", "no hospital name"),
         ("n/a,VT,470001,https://a.example/x", "no hospital name"),
         ("A,VT,470001,", "no address"),
+        ("A,VT,470001,n/a", "no address"),
         ("A,Vermnt,470001,https://a.example/x", "did you mean VT"),
     ],
 )
@@ -89,3 +91,29 @@ def test_a_list_saved_by_excel_in_windows_is_read(tmp_path: Path) -> None:
     (found,) = _find(tmp_path, "name,state,ccn,url\nHôpital,VT,470001,https://a.example/x\n".encode("cp1252"))
     assert isinstance(found, Found)
     assert found.hospital.name == "Hôpital"
+
+
+@pytest.mark.parametrize("above", ["\n\n", "sep=,\n", ",,,\n", "\r\n"])
+def test_blank_lines_and_excels_separator_line_above_the_header_are_passed_over(tmp_path: Path, above: str) -> None:
+    (found,) = _find(tmp_path, f"{above}name,state,ccn,url\nA,VT,470001,https://a.example/x\n")
+    assert isinstance(found, Found)
+    assert found.url == "https://a.example/x"
+
+
+@pytest.mark.parametrize("rest", ["", 'B,VT,470002,"https://a.example/y"\n'])
+def test_a_missing_closing_quote_swallows_no_rows_in_silence(tmp_path: Path, rest: str) -> None:
+    text = f'name,state,ccn,url\nZ,VT,470009,https://a.example/z\n"A,VT,470001,https://a.example/x\n{rest}'
+    with pytest.raises(UsageError, match=r"line 3: .*closing quote"):
+        _find(tmp_path, text)
+
+
+def test_a_file_that_is_no_csv_is_not_shown_whole(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs a first row like") as refused:
+        _find(tmp_path, "[" + "{'name': 'A'} " * 1000 + "]")
+    assert len(str(refused.value)) < 500
+
+
+def test_a_pipe_is_no_list_because_it_could_not_be_read_again(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is no file"):
+        check_list(tmp_path / "pipe")

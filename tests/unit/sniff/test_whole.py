@@ -1,14 +1,24 @@
 """Whether a file was cut."""
 
+import bz2
 import gzip
 import io
+import lzma
+import random
+import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
+import py7zr
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glimmr.sniff import whole
 
+PARQUET = b"PAR1\x15\x04PAR1"
 CSV = b"description,code|1,setting\n" + b"a,b,c\n" * 40
 ZIP = io.BytesIO()
 with zipfile.ZipFile(ZIP, "w") as archive:
@@ -29,6 +39,13 @@ CASES = [
     (CSV + b"a,b", "suspect_truncated"),
     (b"", None),
     (b"%PDF-1.4", None),
+    (b"<a><b/></a>\r\n", None),
+    ("<a><b/></a>".encode("utf-16"), None),
+    (b"<a><b>1</b", "truncated"),
+    (b")]}',\n{}", None),
+    (b"callback({});", None),
+    (PARQUET, None),
+    (PARQUET[:-1], "truncated"),
 ]
 
 
@@ -36,3 +53,56 @@ CASES = [
 def test_a_cut_file_says_so(tmp_path: Path, data: bytes, reason: str | None) -> None:
     (tmp_path / "file").write_bytes(data)
     assert whole(tmp_path / "file") == reason
+
+
+def zst(data: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as packed:
+        packed.write(data)
+    return out.getvalue().to_pybytes()
+
+
+def tar(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("a.csv")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def seven(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with py7zr.SevenZipFile(out, "w") as archive:
+        archive.writestr(data, "a.csv")
+    return out.getvalue()
+
+
+PACKERS = {"bz2": bz2.compress, "xz": lzma.compress, "zst": zst, "gz": gzip.compress, "tar": tar, "7z": seven}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+@pytest.mark.parametrize("size", [0, 1, 5000, 900_000])
+def test_every_packed_file_is_whole_until_it_is_cut(tmp_path: Path, packer: str, size: int) -> None:
+    data = PACKERS[packer](random.Random(size).randbytes(size))
+    (tmp_path / "file").write_bytes(data)
+    assert whole(tmp_path / "file") is None
+    # A tar ends in many blocks of zeros; a 7z of nothing has no list at its end.
+    cuts = [512 + size // 2] if packer == "tar" else [len(data) // 2, len(data) - 1]
+    for cut in cuts if size else []:
+        (tmp_path / "file").write_bytes(data[:cut])
+        assert whole(tmp_path / "file") == "truncated"
+
+
+@pytest.mark.parametrize("packer", ["bz2", "xz", "zst", "gz"])
+def test_streams_in_a_row_and_padding_are_whole(tmp_path: Path, packer: str) -> None:
+    data = PACKERS[packer](b"a") + PACKERS[packer](CSV)
+    (tmp_path / "file").write_bytes(data if packer == "zst" else data + bytes(8))
+    assert whole(tmp_path / "file") is None
+
+
+@given(st.binary(max_size=300))
+def test_bzip2_is_whole_wherever_its_last_bit_falls(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "file").write_bytes(bz2.compress(data))
+        assert whole(Path(folder) / "file") is None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -11,15 +10,14 @@ from sqlalchemy.sql.expression import Executable
 
 from glimmr.model import Fetched, Found, Hospital
 from glimmr.stores import catalog, snapshots, tally
-from glimmr.stores.database import Database, migrate, sqlite_url
+from glimmr.stores.database import Database
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    built = Database(sqlite_url(tmp_path / "glimmr.sqlite"))
-    migrate(built)
+def database(database_url: str) -> Iterator[Database]:
+    built = Database(database_url)
     yield built
     built.close()
 

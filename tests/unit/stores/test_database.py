@@ -1,7 +1,5 @@
 """The door to SQL, its migrations, and the lock on its folder."""
 
-import importlib
-import io
 import os
 import signal
 import sqlite3
@@ -16,10 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from sqlalchemy import exc, func, literal, select, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from glimmr.errors import DatabaseFault, DiskFull, UsageError
 from glimmr.jobs import tables as job_tables
@@ -261,23 +256,6 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another version"):
         migrate(database)
     database.close()
-
-
-def _clauses(ddl: str) -> tuple[str, ...]:
-    """A statement without its layout; foreign keys may stand in any order."""
-    return tuple(sorted(clause.strip(" ()") for clause in " ".join(ddl.split()).split(", ")))
-
-
-def test_the_migrations_make_the_same_tables_on_postgresql() -> None:
-    dialect, made = postgresql.dialect(), io.StringIO()
-    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": made})
-    with Operations.context(context):
-        importlib.import_module("glimmr.stores.migrations.versions.0001_first").upgrade()
-    both = [table for metadata in (tables.metadata, job_tables.metadata) for table in metadata.sorted_tables]
-    wanted = [CreateTable(table) for table in both] + [CreateIndex(index) for table in both for index in table.indexes]
-    assert {_clauses(statement) for statement in made.getvalue().split(";") if statement.strip()} == {
-        _clauses(str(statement.compile(dialect=dialect))) for statement in wanted
-    }
 
 
 def test_moments_are_compared_with_stored_ones(database: Database) -> None:

@@ -1,7 +1,7 @@
 """Items of CMS's JSON → charges and rates in columns."""
 
+import itertools
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -30,6 +30,10 @@ _PAYER_MONEY = {
     "standard_charge_dollar": "negotiated_dollar", "standard_charge_percentage": "negotiated_percentage",
     "estimated_amount": "estimated_amount", "median_amount": "median_amount", "p10": "p10_amount", "p90": "p90_amount",
 }  # fmt: skip
+_SHOWN = 5  # texts of a mark
+_NAMES = ("payer_name", "plan_name")
+_MODIFIERS = ("modifier_code", "modifiers")  # the published keys, the first wins
+_LONGEST_PUBLISHED, _MONEY_PLACES = 14, 6
 _PUBLISHED = {"p10": "10th_percentile", "p90": "90th_percentile"}
 
 
@@ -63,8 +67,15 @@ def read_items(numbers: Sequence[int], items: list[Any], shapes: Shapes) -> Batc
     )
 
 
-def _column(objects: Sequence[Any], attribute: str) -> list[Any]:
-    return list(map(attrgetter(attribute), objects))
+def _fields(objects: Sequence[Any]) -> dict[str, list[Any]]:
+    """Every field of some structs as a column. One pass over all: three times as fast as a pass for each field."""
+    if not objects:
+        return {}
+    names = type(objects[-1]).__struct_fields__
+    if len(set(map(type, objects))) > 1:  # some were made before a key was learned
+        return {name: [getattr(one, name, None) for one in objects] for name in names}
+    values = list(itertools.chain.from_iterable(map(msgspec.structs.astuple, objects)))
+    return {name: values[at :: len(names)] for at, name in enumerate(names)}
 
 
 def _learned_column(objects: Sequence[Any], at: int) -> list[Any]:
@@ -86,11 +97,20 @@ def _places(prefix: str, outer: pa.Array, between: str, inner: pa.Array) -> pa.A
 
 def texts(values: Sequence[Any]) -> pa.Array:
     """Strings without outer blanks; empty ones are null; numbers are written as text."""
+    return _texts(values)[0]
+
+
+def _texts(values: Sequence[Any]) -> tuple[pa.Array, bool, bool]:
+    """The same, and whether some were numbers, and some empty: most often none is, and nobody need look for them."""
     try:
-        array = pa.array(values, pa.string())
+        array, numbers = pa.array(values, pa.string()), False
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
         array = pa.array([v if v is None or isinstance(v, str) else str(v) for v in values], pa.string())
-    return array if array.null_count == len(array) else blank_to_null(array)
+        numbers = True
+    if array.null_count == len(array):
+        return array, numbers, False
+    trimmed = blank_to_null(array)
+    return trimmed, numbers, trimmed.null_count > array.null_count
 
 
 def _published(values: Sequence[Any]) -> TextsOf:
@@ -99,10 +119,36 @@ def _published(values: Sequence[Any]) -> TextsOf:
     )
 
 
-def _money(draft: Draft, name: str, values: Sequence[Any], label: str) -> None:
+def _text(draft: Draft, name: str, values: Sequence[Any], *, may_lack: bool = True) -> None:
+    """A column of text. Where there need be none an empty string is marked: it is neither a text nor left out."""
+    column, numbers, empty = _texts(values)
+    draft.put(name, column)
+    if numbers:
+        _mark_numbers(draft, name, values)
+    if empty and may_lack:
+        rows = np.flatnonzero([isinstance(value, str) and not value.strip() for value in values])
+        draft.mark("GL-EMPTY-TEXT", name, rows, pa.repeat("", len(rows)))
+
+
+def _mark_numbers(draft: Draft, name: str, values: Sequence[Any]) -> None:
+    """Numbers where the schema wants a string."""
+    rows = np.flatnonzero([value is not None and type(value) is not str for value in values])
+    draft.mark("GL-JSON-TYPE", name, rows, texts([values[row] for row in rows.tolist()]))
+
+
+def _money(draft: Draft, name: str, values: Sequence[Any], label: str, text_code: str = "GL-NUMBER-TEXT") -> None:
     amounts = of_numbers(values)
+    if amounts.from_texts:
+        valid = valid_mask(amounts.values)
+        rows = np.flatnonzero([_is_text(value) for value in values] & valid)
+        draft.mark(text_code, name, rows, pa.array([values[row] for row in rows.tolist()], pa.string()))
     if amounts.values.null_count < draft.rows or amounts.kept is not None or amounts.bits is not None:
         draft.money(name, amounts, label, _published(values))
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value was published as a string: long numbers were made strings while they were read."""
+    return type(value) is str and len(value) <= _LONGEST_PUBLISHED and len(value.partition(".")[2]) <= _MONEY_PLACES
 
 
 def _put_items(draft: Draft, items: list[Any], item_of: Ints, per_item: Ints) -> None:
@@ -111,7 +157,11 @@ def _put_items(draft: Draft, items: list[Any], item_of: Ints, per_item: Ints) ->
     drugs = [item.drug_information for item in items]
     if any(drug is not None for drug in drugs):
         unit = [None if drug is None else drug.unit for drug in drugs]
-        _money(draft, "drug_unit", [unit[at] for at in item_of.tolist()], "drug_information.unit")
+        units = [unit[at] for at in item_of.tolist()]
+        _money(draft, "drug_unit", units, "drug_information.unit", "GL-DRUG-UNIT-TEXT")
+        numbers = np.flatnonzero([one is not None and type(one) is not str for one in units])
+        shown = [str(units[at]) for at in numbers[:_SHOWN].tolist()]  # in 3.0 each is a number, and may be
+        draft.mark("GL-DRUG-UNIT-NUMBER", "drug_unit", numbers, pa.array(shown, pa.string()))
         draft.put("drug_type", texts([None if drug is None else drug.type for drug in drugs]).take(index))
     codes = [code for item in items for code in item.code_information or ()]
     counts = np.fromiter((len(item.code_information or ()) for item in items), np.int64, len(items))
@@ -120,20 +170,28 @@ def _put_items(draft: Draft, items: list[Any], item_of: Ints, per_item: Ints) ->
     owners = np.repeat(np.arange(draft.rows), counts[item_of])
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts[item_of]) - counts[item_of], counts[item_of])
     pair = pa.array(begins[item_of][owners] + within)
-    put_codes(draft, owners, texts([c.code for c in codes]).take(pair), texts([c.type for c in codes]).take(pair))
+    types = [c.type for c in codes]
+    put_codes(draft, owners, texts([c.code for c in codes]).take(pair), texts(types).take(pair))
+    small = {kind for kind in set(types) if isinstance(kind, str) and kind != kind.upper()}
+    if small:
+        at = np.flatnonzero([kind in small for kind in types])
+        rows = np.unique(owners[np.isin(pair.to_numpy(), at)])
+        draft.mark("GL-SPELLING", "codes", rows, pa.array([types[at[0]]], pa.string()))
     del per_item
 
 
 def _put_charges(draft: Draft, charges: list[Any]) -> None:
+    fields = _fields(charges)
     for key, name in _CHARGE_MONEY.items():
-        _money(draft, name, _column(charges, key), key)
+        _money(draft, name, fields[key], key)
     flag_min_over_max(draft)
-    words.put_word(draft, "setting", texts([c.setting for c in charges]), words.SETTINGS, "unknown_setting")
-    classes = texts([c.billing_class for c in charges])
+    words.put_word(draft, "setting", texts(fields["setting"]), words.SETTINGS, "unknown_setting", exact=True)
+    classes = texts(fields["billing_class"])
     words.put_word(draft, "billing_class", classes, words.BILLING_CLASSES, "unknown_billing_class")
-    draft.put("generic_notes", texts([c.additional_generic_notes for c in charges]))
-    modifiers = [_modifiers(c.modifier_code if c.modifier_code is not None else c.modifiers) for c in charges]
-    draft.put("modifiers", pa.array(modifiers, TEXTS))
+    _text(draft, "generic_notes", fields["additional_generic_notes"])
+    published = [one if one is not None else other for one, other in zip(*map(fields.get, _MODIFIERS), strict=True)]
+    if any(published):
+        draft.put("modifiers", pa.array([_modifiers(one) for one in published], TEXTS))
     uncoded = np.flatnonzero(valid_mask(draft.columns["code"])) if "code" in draft.columns else np.empty(0, np.int64)
     words.flag_modifier_rows(draft, uncoded)
 
@@ -144,15 +202,21 @@ def _modifiers(value: list[str] | str | None) -> list[str] | None:
 
 
 def _put_payers(rates: Draft, payers: list[Any]) -> None:
+    if not payers:
+        return
+    fields = _fields(payers)
     for key, name in _PAYER_TEXT.items():
-        rates.put(name, texts(_column(payers, key)))
+        _text(rates, name, fields[key], may_lack=key not in _NAMES)
     for key, name in _PAYER_MONEY.items():
-        _money(rates, name, _column(payers, key), _PUBLISHED.get(key, key))
+        _money(rates, name, fields[key], _PUBLISHED.get(key, key))
     if "negotiated_percentage" in rates.columns:
         flag_fractions(rates)
-    methods = texts(_column(payers, "methodology"))
-    words.put_word(rates, "methodology", methods, words.METHODOLOGIES, "unknown_methodology")
-    words.put_counts(rates, texts(_column(payers, "count")), "count")
+    methods = texts(fields["methodology"])
+    words.put_word(rates, "methodology", methods, words.METHODOLOGIES, "unknown_methodology", exact=True)
+    counts, numbers, _ = _texts(fields["count"])
+    words.put_counts(rates, counts, "count")
+    if numbers:
+        _mark_numbers(rates, "allowed_count", fields["count"])
 
 
 def _put_learned(draft: Draft, keys: list[str], objects: Sequence[Any]) -> None:

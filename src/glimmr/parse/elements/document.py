@@ -1,243 +1,293 @@
-"""A JSON document read as a stream: the root's small values, and the table's elements in blocks."""
+"""JSON text walked as a stream: small values are kept, CMS's table and every other list of objects come in blocks."""
 
-import json
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from glimmr.errors import NoPriceTable, Unparseable
-from glimmr.parse.elements.shapes import Shapes, UnreadableError
-from glimmr.parse.elements.split import after_comma, seam, spans, value_end, with_exact_numbers
+from glimmr.parse.elements.cursor import Cursor
+from glimmr.parse.elements.guess import Kind, has_lone_payers, kind_of, opens_item, text_of
+from glimmr.parse.elements.listing import Listing, Numbered, Rejected
+from glimmr.parse.elements.repair import decoded
+from glimmr.parse.elements.shapes import Shapes
+from glimmr.parse.elements.split import after_comma, near_value_end
+from glimmr.parse.objects.loose import Loose
+from glimmr.parse.objects.signs import is_scalar
 from glimmr.parse.text import TextBlock
 
-TABLE = b"standard_charge_information"
-# Possessive, so that a string of many megabytes leaves nothing to go back to.
-_KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*:\s*', re.DOTALL)
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_SCALAR = re.compile(rb"[^,\]}\s]+(?=[,\]}\s])")
-_TABLE_KEY = re.compile(rb'"standard_charge_information"\s*:\s*\[')
+TABLE = "standard_charge_information"
+# Root keys of CMS's JSON that hold lists of objects and no prices (data dictionary 2.0-3.0).
+_HEADER_KEYS = frozenset(
+    ("modifier_information", "license_information", "general_contract_provisions", "affirmation", "attestation")
+)  # fmt: skip
+_TABLE_KEY = re.compile(rb'"standard_charge_information"\s*:\s*(?=\[)')
+_LIST_KEY = re.compile(rb'"[^"\\]*+"\s*:\s*\[\s*[\[{]')
+_LIST_OF_OBJECTS = re.compile(rb"\[\s*[\[{]")
 _KEPT_VALUE_BYTES = 1 << 20
 _LONGEST_VALUE_BYTES = 64 << 20
+_LONGEST_LOOK_BYTES = 2 << 20  # at the first object of a list, to see what the list is
 _MOST_ROOT_KEYS = 1000
+_MOST_LEVELS = 100
+_MOST_SECTIONS = 5000
 
 
-Numbered = tuple[Sequence[int], list[Any]]  # the numbers of some elements, and the elements
+@dataclass(slots=True)
+class _Level:
+    """An open bracket: where it stands (JSON pointer), what was seen inside of it so far."""
+
+    is_list: bool
+    path: str
+    count: int = 0
+    said: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Rejected:
-    """An element that gives no charge: its number, why, and its text."""
+class Section:
+    """A list of objects that are not CMS's items: to be iterated before the document goes on (what is left is lost).
 
-    def __init__(self, number: int, reason: str, raw: bytes) -> None:
-        self.number = number
-        self.reason = reason
-        self.raw = raw
+    `path` is its JSON pointer; `context` is what the objects around it say, when there are several of them.
+    """
+
+    def __init__(self, path: str, context: dict[str, Any], parts: Iterator[Numbered | Rejected]) -> None:
+        self.path = path
+        self.context = context
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[Numbered | Rejected]:
+        return self._parts
 
 
 class Document:
-    """Root keys in any order, the table first or last. Several documents in a row or in a list count as one."""
+    """Keys in any order, tables first or last. Several documents in a row or in a list count as one."""
 
     def __init__(self, blocks: Iterator[TextBlock], max_element_bytes: int) -> None:
-        self._blocks = blocks
+        self._cursor = Cursor(blocks)
         self._max_element_bytes = max_element_bytes
-        self._buffer = b""
-        self._at = 0
-        self._final = False
-        self._number = 0  # of the next element
+        self._levels: list[_Level] = []
+        self._numbers: dict[str, int] = {}  # of the next element, by path; CMS's items have the path TABLE
+        self._sections = 0
+        self._last: tuple[str, Any] | None = None  # the last list read: its path and its decoder
         self.shapes = Shapes()
         self.root: dict[str, Any] = {}
-        self.has_table = False
-        self.broken: str | None = None  # malformed around the table, where and how
-        self.cut = False  # the document ends too early
+        self.has_table = False  # CMS's
+        self.broken: str | None = None  # malformed around the tables, where and how
+        self.cut = False  # the text ends too early
 
-    def read(self) -> Iterator[Numbered | Rejected]:
-        """Items with their numbers, in source order, or a Rejected. `root` is whole when this ends."""
-        self._more()
-        self._skip_blanks()
-        if self._peek() == b"[" and not _TABLE_KEY.search(self._buffer):
-            raise NoPriceTable("a JSON list instead of CMS's object", reason="foreign_json")
-        depth_known = False
-        while True:
-            self._skip_blanks()
-            mark = self._peek()
+    def read(self) -> Iterator[Numbered | Rejected | Section]:
+        """CMS's items with their numbers, in source order, or a Rejected; or a Section of something else.
+
+        `root` is whole when this ends. Raises Unparseable when malformed before any table.
+        """
+        cursor = self._cursor
+        cursor.more()
+        behind = False  # a value, rather than an opening bracket
+        while not self.cut:
+            cursor.skip_blanks()
+            mark = cursor.peek()
             if not mark:
-                self.cut = depth_known
+                self.cut = bool(self._levels)
                 return
-            if len(self.root) > _MOST_ROOT_KEYS and not self.has_table:
-                raise NoPriceTable("JSON of many objects, none of them CMS's", reason="foreign_json")
-            if mark in b"{}[]":
-                depth_known = mark in b"{["
-                self._at += 1
+            self._check_commas(int(behind and mark not in b"}]"))
+            behind = True
+            if mark in b"}]":
+                if self._levels:
+                    self._levels.pop()
+                else:
+                    self.broken = self.broken or f"byte {cursor.offset}: {mark!r} closes nothing"
+                cursor.at += 1
                 continue
-            key = self._key()
-            if key is None:
-                if not self._recover():
-                    return
-            elif key == TABLE and self._peek() == b"[":
-                self._at += 1
-            else:
-                self._value(key)
-                continue
-            self.has_table = True
-            yield from self._table()
-            if self.cut:
-                return
+            key = None
+            if self._levels and not self._levels[-1].is_list:
+                raw = cursor.key()
+                if raw is None:
+                    if not (yield from self._recover()):
+                        return
+                    continue
+                key = text_of(raw)
+            levels = len(self._levels)
+            yield from self._value(key)
+            behind = len(self._levels) <= levels
 
-    def _more(self) -> bool:
-        """Read on. False at the end."""
-        block = next(self._blocks, None)
-        if block is None:
-            self._final = True
+    def _check_commas(self, due: int) -> None:
+        """Between two values stands one comma, nowhere else any (documents in a row need none)."""
+        if self._levels and self._cursor.commas != due:
+            what = "missing" if self._cursor.commas < due else "too many"
+            self.broken = self.broken or f"byte {self._cursor.offset}: a comma is {what}"
+
+    def _value(self, key: str | None) -> Iterator[Numbered | Rejected | Section]:
+        mark = self._cursor.peek()
+        if mark == b"[" and key not in _HEADER_KEYS:
+            yield from self._list(key)
+        elif mark == b"{" and key is None:
+            yield from self._object()
+        elif mark == b"{" and not self._is_small():
+            self._enter(key, is_list=False)
+        else:
+            self._keep(key)
+
+    def _object(self) -> Iterator[Numbered | Rejected | Section]:
+        """An object of a list that is walked through, or one of those in the root."""
+        if self._levels or self._kind(bare=True) is Kind.DOCUMENTS:
+            self._enter(None, is_list=False)
+        else:
+            yield from self._elements("", bare=True)
+
+    def _list(self, key: str | None) -> Iterator[Numbered | Rejected | Section]:
+        inside = self._cursor.inside()
+        path = self._path(key)
+        if key == TABLE and not (inside == b"{" and self._has_lone_payers()):
+            self._cursor.at += 1
+            yield from self._cms()
+        elif inside == b"{":
+            self._cursor.at += 1
+            self._cursor.skip_blanks()
+            yield from self._elements(path, bare=False)
+        elif inside == b"[" and len(self._levels) < _MOST_LEVELS:
+            self._enter(key, is_list=True)
+        else:
+            self._keep(key)
+
+    def _elements(self, path: str, *, bare: bool) -> Iterator[Numbered | Rejected | Section]:
+        """The objects that begin at the cursor."""
+        kind = self._kind(bare=bare)
+        if kind is Kind.DOCUMENTS:
+            self._levels.append(_Level(is_list=True, path=path))
+        elif kind is Kind.CMS:
+            yield from self._cms(bare=bare)
+        else:
+            yield from self._section(path, Loose(self._cursor.data[self._cursor.at :]), bare=bare)
+
+    def _cms(self, *, bare: bool = False) -> Iterator[Numbered | Rejected]:
+        self.has_table = True
+        yield from self._listing(TABLE, self.shapes, bare=bare)
+
+    def _section(self, path: str, decoder: Loose, *, bare: bool) -> Iterator[Section]:
+        self._sections += 1
+        if self._sections > _MOST_SECTIONS:
+            raise Unparseable(f"JSON of more than {_MOST_SECTIONS} lists", reason="broken_structure")
+        around = [level.said for at, level in enumerate(self._levels) if any(o.is_list for o in self._levels[:at])]
+        context = {key: value for said in around for key, value in said.items() if is_scalar(value)}
+        parts = self._listing(path, decoder, bare=bare)
+        yield Section(path, context, parts)
+        for _ in parts:  # whatever nobody wanted
+            pass
+
+    def _listing(self, path: str, decoder: Any, *, bare: bool) -> Iterator[Numbered | Rejected]:
+        self._last = path, decoder
+        number = self._numbers.get(path, 0)
+        listing = Listing(self._cursor, decoder, self._max_element_bytes, bare=bare, number=number)
+        yield from listing.read()
+        self._numbers[path] = listing.number
+        self.cut = listing.cut
+        if listing.mended:
+            self.broken = self.broken or f"{path}: {listing.mended} brackets too many"
+
+    def _kind(self, *, bare: bool) -> Kind:
+        """What the objects are, told by the first of them, at the cursor."""
+        cursor = self._cursor
+        while True:
+            end = cursor.end_of_value()
+            if _TABLE_KEY.search(cursor.data, cursor.at, len(cursor.data) if end is None else end):
+                return Kind.DOCUMENTS
+            if end is not None and end - cursor.at <= _LONGEST_LOOK_BYTES:
+                kind = kind_of(cursor.data[cursor.at : end])
+                alone = bare and kind is Kind.RECORDS and not self._is_followed(end)
+                return Kind.DOCUMENTS if alone else kind
+            if cursor.left_bytes > _LONGEST_LOOK_BYTES:
+                return Kind.RECORDS if opens_item(cursor.data, cursor.at) and not bare else Kind.DOCUMENTS
+            if not cursor.more():
+                return Kind.DOCUMENTS if bare else Kind.RECORDS
+
+    def _has_lone_payers(self) -> bool:
+        """Whether the first item in the list at the cursor has payers where its charges should be."""
+        cursor = self._cursor
+        found = _LIST_OF_OBJECTS.match(cursor.data, cursor.at)
+        end = near_value_end(cursor.data, found.end() - 1) if found else None
+        if found is None or end is None or end - found.end() > _LONGEST_LOOK_BYTES:
             return False
-        self._buffer = self._buffer[self._at :] + block.data
-        self._at = 0
-        return True
+        return has_lone_payers(cursor.data[found.end() - 1 : end])
 
-    def _skip_blanks(self) -> None:
+    def _is_followed(self, end: int) -> bool:
+        """Whether another object follows the one that ends at `end`."""
+        cursor = self._cursor
+        size = end - cursor.at
         while True:
-            self._at = after_comma(self._buffer, self._at)
-            if self._at < len(self._buffer) or not self._more():
+            at = after_comma(cursor.data, cursor.at + size)
+            if at < len(cursor.data) or not cursor.more():
+                return cursor.data[at : at + 1] == b"{"
+
+    def _is_small(self) -> bool:
+        """Whether the object at the cursor is a value to be kept: short, and without a list of objects."""
+        end = self._cursor.whole_value(_KEPT_VALUE_BYTES)
+        if len(self._levels) >= _MOST_LEVELS:
+            return True
+        return end is not None and not _LIST_OF_OBJECTS.search(self._cursor.data, self._cursor.at, end)
+
+    def _enter(self, key: str | None, *, is_list: bool) -> None:
+        self._levels.append(_Level(is_list=is_list, path=self._path(key)))
+        self._cursor.at += 1
+
+    def _path(self, key: str | None) -> str:
+        """The JSON pointer (RFC 6901) of a value in the innermost level; that of everything in the root is ""."""
+        if not self._levels:
+            return ""
+        level = self._levels[-1]
+        if key is None:
+            level.count += 1
+            return f"{level.path}/{level.count - 1}"
+        return f"{level.path}/{key.replace('~', '~0').replace('/', '~1')}"
+
+    def _keep(self, key: str | None) -> None:
+        """Read or skip one value."""
+        cursor = self._cursor
+        end = cursor.whole_value(_LONGEST_VALUE_BYTES)
+        if end is None:
+            if cursor.peek() in {b"[", b"{"} and not cursor.final:  # too long to be kept: walked through
+                self._enter(key, is_list=cursor.peek() == b"[")
                 return
+            if not cursor.final:
+                raise NoPriceTable(f"the value of {key!r} is no part of a price list", reason="foreign_json")
+            self.cut = True
+            cursor.at = len(cursor.data)
+            return
+        raw = cursor.data[cursor.at : end]
+        cursor.at = max(end, cursor.at + 1)
+        if key is None or len(raw) > _KEPT_VALUE_BYTES or len(self._levels[-1].said) >= _MOST_ROOT_KEYS:
+            return
+        try:
+            value = decoded(raw)
+        except (ValueError, RecursionError):
+            self.broken = self.broken or f"byte {cursor.offset}: the value of {key!r}"
+            return
+        if len(self.root) < _MOST_ROOT_KEYS:
+            self.root.setdefault(key, value)
+        self._levels[-1].said[key] = value
 
-    def _peek(self) -> bytes:
-        return self._buffer[self._at : self._at + 1]
-
-    def _key(self) -> bytes | None:
-        while True:
-            found = _KEY.match(self._buffer, self._at)
-            if found and found.end() < len(self._buffer):
-                self._at = found.end()
-                return found[1]
-            if len(self._buffer) - self._at > _KEPT_VALUE_BYTES or not self._more():
-                return None
-
-    def _recover(self) -> bool:
-        """Malformed here: go on at the table, if it is in sight."""
-        if self._final and self._at + 1 >= len(self._buffer):
+    def _recover(self) -> Generator[Numbered | Rejected | Section, None, bool]:
+        """Malformed here: go on inside the list just read, or at the next one in sight. Gives whether there is one."""
+        cursor = self._cursor
+        if cursor.final and cursor.left_bytes <= 1:
             self.cut = True
             return False
-        where = f"root, byte {self._buffer[self._at : self._at + 40]!r}"
-        found = None if self.has_table else _TABLE_KEY.search(self._buffer, self._at)
-        while found is None and not self.has_table and len(self._buffer) < _LONGEST_VALUE_BYTES and self._more():
-            found = _TABLE_KEY.search(self._buffer, self._at)
-        self.broken = self.broken or where
-        if found is None:
-            if not self.has_table:
-                raise Unparseable(f"the JSON is malformed: {where}", reason="broken_structure")
-            return False
-        self._at = found.end()
-        return True
+        self.broken = self.broken or f"byte {cursor.offset}: {cursor.data[cursor.at : cursor.at + 40]!r}"
+        if self._last is not None:
+            path, decoder = self._last
+            end = cursor.whole_value(_KEPT_VALUE_BYTES)
+            if end is not None and decoder.fits(cursor.data[cursor.at : end]):
+                yield from self._cms() if path == TABLE else self._section(path, decoder, bare=False)
+                return True
+        return self._go_to_list()
 
-    def _value(self, key: bytes) -> None:
-        """Read or skip one root value."""
+    def _go_to_list(self) -> bool:
+        cursor = self._cursor
         while True:
-            end = self._end_of_value()
-            if end is not None:
+            wanted = _LIST_KEY if self._last else _TABLE_KEY
+            found = wanted.search(cursor.data, cursor.at) or _LIST_KEY.search(cursor.data, cursor.at)
+            if found:
+                cursor.at = found.start()
+                return True
+            if cursor.left_bytes > _LONGEST_VALUE_BYTES or not cursor.more():
                 break
-            if len(self._buffer) - self._at > _LONGEST_VALUE_BYTES:
-                raise NoPriceTable(f"the key {key[:60]!r} is no part of CMS's format", reason="foreign_json")
-            if not self._more():
-                self.cut = True
-                self._at = len(self._buffer)
-                return
-        raw = self._buffer[self._at : end]
-        self._at = end
-        if len(raw) <= _KEPT_VALUE_BYTES:
-            name = key.decode("utf-8", "replace")
-            try:
-                self.root.setdefault(name, json.loads(raw, strict=False))
-            except (ValueError, RecursionError):
-                self.broken = self.broken or f"root, value of {name!r}"
-
-    def _end_of_value(self) -> int | None:
-        mark = self._peek()
-        if mark in (b"{", b"["):
-            return value_end(self._buffer, self._at)
-        if mark == b"":
-            return None
-        found = (_STRING if mark == b'"' else _SCALAR).match(self._buffer, self._at)
-        if found is None and self._final:
-            return len(self._buffer)
-        return found.end() if found else None
-
-    def _table(self) -> Iterator[Numbered | Rejected]:
-        """The elements, block by block: first by a likely seam, by counting brackets when that does not decode."""
-        while True:
-            self._skip_blanks()
-            end = None if self._final else seam(self._buffer, self._at)
-            if end is not None:
-                raw = self._buffer[self._at : end]
-                items = self._decoded(raw)
-                if items is not None:
-                    self._at = end
-                    yield self._numbered(items)
-                    continue
-            closed = yield from self._counted()
-            if closed:
-                return
-            if self._final:
-                yield from self._cut_element()
-                return
-            self._more()
-
-    def _counted(self) -> Generator[Numbered | Rejected, None, bool]:
-        """Every element that is complete in the buffer. Returns whether the table has ended."""
-        found = spans(self._buffer, self._at)
-        if found.begins:
-            first, last = found.begins[0], found.ends[-1]
-            items = self._decoded(self._buffer[first:last]) if len(found.begins) > 1 else None
-            if items is not None and len(items) == len(found.begins):
-                yield self._numbered(items)
-            else:
-                yield from self._singly([self._buffer[a:b] for a, b in zip(found.begins, found.ends, strict=True)])
-            self._at = last
-        elif found.closed_at is None and len(self._buffer) - self._at > self._max_element_bytes:
-            raise Unparseable("an element of the table is larger than any item can be", reason="broken_structure")
-        if found.closed_at is None:
-            return False
-        rest = self._buffer[self._at : found.closed_at].strip(b" \t\r\n,")
-        if rest:
-            yield self._rejected("no_object", rest)
-        self._at = found.closed_at + 1
-        return True
-
-    def _decoded(self, raw: bytes) -> list[Any] | None:
-        try:
-            return self.shapes.many(with_exact_numbers(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-
-    def _numbered(self, items: list[Any]) -> Numbered:
-        first = self._number
-        self._number += len(items)
-        return range(first, self._number), items
-
-    def _singly(self, elements: list[bytes]) -> Iterator[Numbered | Rejected]:
-        """Element by element: those without a charge, then the others together (a batch for each would take long)."""
-        numbers: list[int] = []
-        items: list[Any] = []
-        for raw in elements:
-            try:
-                items.append(self._single(raw))
-            except UnreadableError as error:
-                yield self._rejected(str(error), raw)
-                continue
-            numbers.append(self._number)
-            self._number += 1
-        if items:
-            yield numbers, items
-
-    def _single(self, raw: bytes) -> Any:
-        items = self._decoded(raw)
-        return items[0] if items is not None and len(items) == 1 else self.shapes.one(raw)
-
-    def _rejected(self, reason: str, raw: bytes) -> Rejected:
-        self._number += 1
-        return Rejected(self._number - 1, reason, raw)
-
-    def _cut_element(self) -> Iterator[Rejected]:
-        self.cut = True
-        rest = self._buffer[self._at :].strip(b" \t\r\n,")
-        if rest:
-            yield self._rejected("cut_short", rest)
+        if self._last is None:
+            raise Unparseable(f"the JSON is malformed: {self.broken}", reason="broken_structure")
+        return False

@@ -1,10 +1,14 @@
 """CMS's JSON item as typed structs, and how anything item-like becomes one."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+
+from glimmr.parse.elements.repair import Number, decoded
+from glimmr.parse.elements.split import seam, with_exact_numbers
 
 Amount = float | str | None
 Text = str | int | float | None
@@ -23,6 +27,17 @@ _CHARGE = {
     "billing_class": Text, "modifier_code": Names, "modifiers": Names, "additional_generic_notes": Text,
 }  # fmt: skip
 _ITEM = {"description": Text}
+# What CMS's first template (2022-2023) and others call a key: level → their name → CMS's.
+_SYNONYMS = {
+    "item": {"billing_code_information": "code_information", "standard_charge": "standard_charges"},
+    "charge": {},
+    "payer": {
+        "contracting_method": "methodology", "standard_charge": "standard_charge_dollar",
+        "standard_charge_percent": "standard_charge_percentage", "negotiated_rate": "standard_charge_dollar",
+    },
+    "code": {"code_type": "type"},
+    "drug": {},
+}  # fmt: skip
 _MAX_LEARNED = 200
 MORE = "more"  # what cannot be learned is kept under this key, as one JSON object
 # Known keys by level; those with None hold objects of another level.
@@ -40,12 +55,6 @@ def attribute(key: str) -> str:
     return {"10th_percentile": "p10", "90th_percentile": "p90"}.get(key, key)
 
 
-class Number(str):
-    """A JSON number as its text, every digit kept."""
-
-    __slots__ = ()
-
-
 class UnreadableError(Exception):
     """One element gives no charge. `str(error)` is the reject's reason."""
 
@@ -53,9 +62,25 @@ class UnreadableError(Exception):
 class Shapes:
     """Decoders of items. Keys nobody knows are learned from the first block that has them, so it stays fast."""
 
+    start = re.compile(
+        rb'\{\s*"(?:description|code_information|drug_information|standard_charges|billing_code_information)"\s*:'
+    )
+
     def __init__(self) -> None:
         self.learned: dict[str, list[str]] = {level: [] for level in _KNOWN}
         self._build()
+
+    def seam(self, data: bytes, at: int) -> int | None:
+        """The end of the last item that another one follows."""
+        return seam(data, at)
+
+    def fits(self, data: bytes) -> bool:
+        """Whether this is an item with charges."""
+        try:
+            self.one(data)
+        except UnreadableError:
+            return False
+        return True
 
     def _build(self) -> None:
         self._code = _struct("Code", _CODE, self.learned["code"])
@@ -70,10 +95,17 @@ class Shapes:
         }
         self._item = _struct("Item", item, self.learned["item"], required="standard_charges")
         self._many = msgspec.json.Decoder(list[self._item])
+        kinds = {"code_information": list[self._code] | None, "type": Text} | _PAYER
+        self._moves = [
+            (level, f"u{index}", name, msgspec.json.Decoder(kinds[name]))
+            for level, keys in self.learned.items()
+            for index, key in enumerate(keys)
+            if (name := _SYNONYMS[level].get(key)) in kinds
+        ]
 
     def many(self, data: bytes) -> list[Any]:
         """Elements (comma-separated, without the list's brackets). Raises msgspec.DecodeError when any is odd."""
-        whole = b"[" + data + b"]"
+        whole = b"[" + with_exact_numbers(data) + b"]"
         try:
             return self._checked(self._many.decode(whole))
         except msgspec.ValidationError as error:
@@ -81,24 +113,45 @@ class Shapes:
                 raise
         return self._checked(self._many.decode(whole))
 
-    @staticmethod
-    def _checked(items: list[Any]) -> list[Any]:
-        if all(item.standard_charges for item in items):
-            return items
-        raise msgspec.ValidationError("an item without charges")
+    def _checked(self, items: list[Any]) -> list[Any]:
+        if not all(item.standard_charges for item in items):
+            raise msgspec.ValidationError("an item without charges")
+        if self._moves:
+            self._move(items)
+        return items
+
+    def _move(self, items: list[Any]) -> None:
+        """Values under a synonym go where CMS's key would have put them, unless something is there."""
+        charges = [charge for item in items for charge in item.standard_charges]
+        payers = [payer for charge in charges for payer in charge.payers_information or ()]
+        for level, taken, name, decoder in self._moves:
+            # Codes may have been moved themselves.
+            codes = [code for item in items for code in item.code_information or ()] if level == "code" else []
+            for one in {"item": items, "payer": payers, "code": codes}[level]:
+                raw = getattr(one, taken, None)
+                if raw is not None and getattr(one, name) is None:
+                    setattr(one, name, decoder.decode(raw))
+                    setattr(one, taken, None)
+
+    @property
+    def unknown(self) -> list[tuple[str, str]]:
+        """The keys nobody knows: (level, key)."""
+        return [(level, key) for level, keys in self.learned.items() for key in keys if key not in _SYNONYMS[level]]
 
     def _learn(self, whole: bytes) -> bool:
         """Learn the unknown keys of a block. False when there is nothing (or too much) to learn."""
         try:
-            items = _dicts(msgspec.json.decode(whole))
+            return self._learn_from(_dicts(msgspec.json.decode(whole)))
         except (msgspec.DecodeError, RecursionError):
             return False
+
+    def _learn_from(self, items: list[dict[str, Any]]) -> bool:
         charges = _inside(items, "standard_charges")
         objects = {
             "item": items,
             "charge": charges,
             "payer": _inside(charges, "payers_information"),
-            "code": _inside(items, "code_information"),
+            "code": _inside(items, "code_information") + _inside(items, "billing_code_information"),
             "drug": [item["drug_information"] for item in items if isinstance(item.get("drug_information"), dict)],
         }
         before = {level: list(keys) for level, keys in self.learned.items()}
@@ -124,7 +177,7 @@ class Shapes:
         Raises UnreadableError when it gives no charge.
         """
         try:
-            raw = json.loads(data, strict=False, parse_float=Number, parse_int=Number, parse_constant=Number)
+            raw = decoded(data)
         except (ValueError, RecursionError) as error:
             raise UnreadableError("malformed") from error
         return self._of_object(raw)
@@ -132,11 +185,14 @@ class Shapes:
     def _of_object(self, raw: Any) -> Any:
         if not isinstance(raw, dict):
             raise UnreadableError("no_object")
+        self._learn_from([raw])
+        raw = _renamed("item", raw)
         charges = [self._charge_of(one) for one in _dicts(raw.get("standard_charges"))]
         if not charges:
             raise UnreadableError("no_charges")
         item = self._filled("item", self._item, raw, standard_charges=charges)
-        codes = [self._filled("code", self._code, one) for one in _dicts(raw.get("code_information"))]
+        coded = [_renamed("code", one) for one in _dicts(raw.get("code_information"))]
+        codes = [self._filled("code", self._code, one) for one in coded]
         item.code_information = codes or None
         drug = raw.get("drug_information")
         item.drug_information = self._filled("drug", self._drug, drug) if isinstance(drug, dict) else None
@@ -144,7 +200,7 @@ class Shapes:
 
     def _charge_of(self, raw: dict[str, Any]) -> Any:
         charge = self._filled("charge", self._charge, raw)
-        payers = _dicts(raw.get("payers_information"))
+        payers = [_renamed("payer", one) for one in _dicts(raw.get("payers_information"))]
         charge.payers_information = [self._filled("payer", self._payer, one) for one in payers]
         return charge
 
@@ -181,6 +237,12 @@ def _struct(name: str, known: dict[str, Any], learned: Iterable[str], *, require
     return msgspec.defstruct(name, fields, rename=names, gc=False, forbid_unknown_fields=True)
 
 
+def _renamed(level: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """An object with CMS's keys in place of their synonyms."""
+    names = {key: name for key, name in _SYNONYMS[level].items() if key in raw and raw.get(name) is None}
+    return {names.get(key, key): value for key, value in raw.items() if key not in names.values()} if names else raw
+
+
 def _inside(objects: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return [inner for one in objects for inner in _dicts(one.get(key))]
 
@@ -194,6 +256,8 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> str:
     """A text, or anything else as JSON. Half a surrogate pair, which no text may hold, becomes `?`."""
+    if isinstance(value, Number):
+        return value  # still known as what was published as a number
     text = str(value) if isinstance(value, str) else _as_json(value)
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -18,24 +18,35 @@ _DELTA[[0x7D, 0x5D]] = -1  # } ]
 _SEAM = re.compile(
     rb'\}\s*,\s*\{\s*"(?:description|code_information|drug_information|standard_charges|billing_code_information)"'
 )
+_BLANKS = re.compile(rb"[ \t\r\n,]*+")
 _WINDOW_BYTES = 64 * 1024
+_NEAR_BYTES = 2048
 _STEP_BYTES = 4 * 1024 * 1024
 _QUOTE, _BACKSLASH = 34, 92
-# A number with more than 15 digits has a run of 16 digits and point; one with more than 6 decimals is rounded, and its
-# text is kept as published.
-_DIGITS = bytes(0x30 if chr(b) in "0123456789" else 0x2E if b == 0x2E else 0x20 for b in range(256))
-_LONG_RUN = b"0" * 16
+# What a double does not give back as it was published: numbers of more than 15 digits, with more than 6 decimals, of
+# 10^12 or more, or with an exponent. All have a run of 13 digits and point, 7 decimals, or a digit before an `e`.
+_DIGITS = bytes(
+    0x30 if chr(b) in "0123456789" else 0x2E if b == 0x2E else 0x65 if chr(b) in "eE" else 0x20 for b in range(256)
+)
+_LONG_RUN = b"0" * 13
 _LONG_DECIMALS = b"." + b"0" * 7
-_LONG_NUMBER = re.compile(rb"([:\[,]\s*)(-?\d+(?:\.\d{7,}|[\d.]{14,})(?:[eE][+-]?\d+)?)(?=\s*[,}\]])")
+_EXPONENT = b"0e"
+_LONG_NUMBER = re.compile(
+    rb"([:\[,]\s*)(-?\d+(?:(?:\.\d{7,}|[\d.]{12,})(?:[eE][+-]?\d+)?|(?:\.\d+)?[eE][+-]?\d+))(?=\s*[,}\]])"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Complete values of an array: begin and end offsets; where its `]` stands, when it was seen."""
+    """Complete values of an array: begin and end offsets; where its `]` stands, when it was seen.
+
+    `open_at` is where a value begins that does not end in sight.
+    """
 
     begins: list[int]
     ends: list[int]
     closed_at: int | None
+    open_at: int | None = None
 
 
 def seam(data: bytes, at: int) -> int | None:
@@ -56,17 +67,15 @@ def seam(data: bytes, at: int) -> int | None:
 
 def after_comma(data: bytes, at: int) -> int:
     """The offset of the next byte that is neither blank nor comma."""
-    size = len(data)
-    while at < size and data[at] in b" \t\r\n,":
-        at += 1
-    return at
+    found = _BLANKS.match(data, at)
+    return found.end() if found else at
 
 
-def spans(data: bytes, at: int) -> Spans:
-    """The values of an array whose inside begins at `at` (outside any value), as far as `data` goes."""
+def spans(data: bytes, at: int, until: int | None = None) -> Spans:
+    """The values of an array whose inside begins at `at` (outside any value), as far as `data` (or `until`) goes."""
     begins: list[int] = []
     ends: list[int] = []
-    for index, change, depth in _structure(data, at):
+    for index, change, depth in _structure(data, at, len(data) if until is None else until):
         closing = np.flatnonzero(depth < 0)
         last = int(closing[0]) if len(closing) else len(index)
         closed_at = int(index[last]) if len(closing) else None
@@ -75,26 +84,51 @@ def spans(data: bytes, at: int) -> Spans:
         ends += (index[(depth == 0) & (change < 0)] + 1).tolist()
         if closed_at is not None:
             return Spans(begins[: len(ends)], ends, closed_at)
-    return Spans(begins[: len(ends)], ends, None)
+    return Spans(begins[: len(ends)], ends, None, begins[len(ends)] if len(begins) > len(ends) else None)
 
 
 def value_end(data: bytes, at: int) -> int | None:
     """The end (exclusive) of the object or array that begins at `at`; None when `data` ends first."""
-    for index, change, depth in _structure(data, at):
+    for index, change, depth in _structure(data, at, len(data)):
         ends = np.flatnonzero((depth == 0) & (change < 0))
         if len(ends):
             return int(index[ends[0]]) + 1
     return None
 
 
-def _structure(data: bytes, at: int) -> Iterator[tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int32]]]:
-    """Brackets and quotes from `at` on: offsets, depth change at each (0 inside strings), depth after each.
+def near_value_end(data: bytes, at: int) -> int | None:
+    """`value_end`, looked for in growing windows: cheap when the value is short and much follows."""
+    end = _simple_end(data, at)
+    if end is not None:
+        return end
+    window = _NEAR_BYTES
+    while True:
+        end = value_end(data[at : at + window], 0)
+        if end is not None:
+            return at + end
+        if at + window >= len(data):
+            return None
+        window *= 8
+
+
+def _simple_end(data: bytes, at: int) -> int | None:
+    """The end of a short object or array without others inside; None when it may be anything else."""
+    closing = b"}" if data[at : at + 1] == b"{" else b"]"
+    end = data.find(closing, at, at + _NEAR_BYTES) + 1
+    text = data[at:end]
+    if not end or b"\\" in text or text.count(b'"') % 2 or text.count(b"{") + text.count(b"[") != 1:
+        return None
+    return end
+
+
+def _structure(data: bytes, at: int, until: int) -> Iterator[tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int32]]]:
+    """Brackets and quotes from `at` to `until`: offsets, depth change at each (0 inside strings), depth after each.
 
     Step by step, so that an element of many megabytes takes little more memory than itself.
     """
     inside, level = False, 0
-    while at < len(data):
-        end = min(at + _STEP_BYTES, len(data))
+    while at < until:
+        end = min(at + _STEP_BYTES, until)
         while end < len(data) and data[end - 1] == _BACKSLASH:  # what follows it belongs to it
             end += 1
         view = np.frombuffer(data, np.uint8)[at:end]
@@ -122,11 +156,11 @@ def _escaped(view: npt.NDArray[np.uint8], index: Ints) -> npt.NDArray[np.bool_]:
 
 
 def with_exact_numbers(data: bytes) -> bytes:
-    """Numbers of more than 15 digits or 6 decimals would not survive as text through a double: they become strings.
+    """Numbers that would not survive as text through a double become strings.
 
     Something like a number inside a string is quoted too, which breaks that string: such text does not decode.
     """
     digits = data.translate(_DIGITS)
-    if _LONG_DECIMALS not in digits and _LONG_RUN not in digits.replace(b".", b"0"):
-        return data
-    return _LONG_NUMBER.sub(rb'\1"\2"', data)
+    if _LONG_DECIMALS in digits or _EXPONENT in digits or _LONG_RUN in digits.replace(b".", b"0"):
+        return _LONG_NUMBER.sub(rb'\1"\2"', data)
+    return data

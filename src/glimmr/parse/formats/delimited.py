@@ -1,43 +1,48 @@
-"""CMS tables as delimited text (CSV): finds delimiter and header, then reads the tall or wide layout."""
+"""Delimited text (CSV): finds the delimiter and the header, then reads the table under it."""
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from glimmr.errors import CutShort, NoPriceTable
+from glimmr.errors import CutShort
+from glimmr.parse.batch import Places
 from glimmr.parse.intake import Intake
 from glimmr.parse.tables import header as headers
-from glimmr.parse.tables import preamble
+from glimmr.parse.tables import layouts
 from glimmr.parse.tables.records import Records, cells_of, record_spans
-from glimmr.parse.tables.tall import read_tall
-from glimmr.parse.tables.wide import read_wide
 from glimmr.parse.text import Readable, Text, TextBlock
 
 _DELIMITERS = ",\t|;"
-_SEARCHED_RECORDS = 50
-_VERSIONS = ("2.0", "2.1", "2.2", "3.0")
+_SAMPLE_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the first text says: the delimiter, the records up to the header, its columns, the bytes used by them."""
+
+    delimiter: str
+    records: list[list[str]]
+    columns: headers.Columns
+    used: int
 
 
 def read(stream: Readable, intake: Intake) -> None:
-    """Read a CMS CSV. Raises NoPriceTable without a header, CutShort when the last record is cut."""
+    """Read a table of delimited text.
+
+    Raises NoPriceTable without a header that names prices, CutShort when the last record is cut.
+    """
     text = Text(stream, intake.limits.block_bytes)
     blocks = iter(text)
-    head = _head(blocks, intake.limits.max_record_bytes)
-    found = _find_header(head.data)
+    first = _first(blocks, intake.limits.max_record_bytes)
     intake.facts.encoding = text.encoding
     intake.facts.format = "csv"
-    if found is None:
-        raise NoPriceTable("no record names its columns as CMS's template does", reason="no_header")
-    delimiter, records, number, used = found
-    columns = headers.read_header(headers.within_limit(records[-1]))
-    intake.facts.delimiter = delimiter
-    intake.facts.layout = columns.layout
-    intake.facts.header_row = number
-    _tell_of_header(intake, records, columns, number)
-    reader = Records(delimiter, len(columns.names), number + 1, limit_bytes=intake.limits.max_record_bytes)
-    rest = TextBlock(head.data[used:], tuple(at - used for at in head.recoded if at >= used))
+    head = _head(first.data)
+    number = len(head.records)
+    intake.facts.delimiter = head.delimiter
+    reader = Records(head.delimiter, len(head.columns.names), number + 1, limit_bytes=intake.limits.max_record_bytes)
+    rest = TextBlock(first.data[head.used :], tuple(at - head.used for at in first.recoded if at >= head.used))
     rows = reader.read(itertools.chain([rest] if rest.data else [], blocks))
-    for batch in (read_wide if columns.groups else read_tall)(rows, columns):
-        intake.take(batch)
+    layouts.read_under(head.columns, head.records[:-1], rows, intake, Places(), number=number)
     if text.recoded_lines:
         intake.facts.encoding = "cp1252"
         intake.findings.add("GL-ENCODING", count=text.recoded_lines)
@@ -47,7 +52,7 @@ def read(stream: Readable, intake: Intake) -> None:
         raise CutShort(f"the last record (R{at}) is cut short", reason="suspect_truncated")
 
 
-def _head(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:
+def _first(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:
     """The first text: one block, or more when the records are very long."""
     head = next(blocks, TextBlock(b""))
     while head.data.count(b"\n") < 3 and len(head.data) < enough_bytes:
@@ -59,44 +64,41 @@ def _head(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:
     return head
 
 
-def _find_header(data: bytes) -> tuple[str, list[list[str]], int, int] | None:
-    """(delimiter, the records up to and with the header, the header's number from 1, bytes used by them)."""
-    spans = itertools.islice(record_spans(data, 0, final=True, limit_bytes=len(data)), _SEARCHED_RECORDS)
-    texts = [(data[start:end].decode("utf-8", "replace"), end) for start, end, _ in spans]
-    for at, (text, end) in enumerate(texts):
-        if "standard" not in text.casefold():
-            continue
-        by_delimiter = {delimiter: cells_of(text, delimiter) for delimiter in _DELIMITERS}
-        fit = {d: _known_cells(cells) for d, cells in by_delimiter.items() if headers.is_header(cells)}
-        if fit:
-            delimiter = max(fit, key=lambda d: fit[d])
-            records = [cells_of(before, delimiter) for before, _ in texts[: at + 1]]
-            return delimiter, records, at + 1, min(end + 1, len(data))
-    return None
+def _head(data: bytes) -> _Head:
+    """The header of CMS's template among the first records, else the best that any delimiter gives."""
+    spans = itertools.islice(record_spans(data, 0, final=True, limit_bytes=len(data)), layouts.SAMPLE_RECORDS)
+    texts: list[tuple[str, int]] = []
+    for start, end, _ in spans:
+        texts.append((data[start:end].decode("utf-8", "replace"), end))
+        if "standard" in texts[-1][0].casefold() and len(texts) <= layouts.SEARCHED_RECORDS:
+            found = _template(texts)
+            if found is not None:
+                return found
+        if end > _SAMPLE_BYTES and len(texts) > layouts.SEARCHED_RECORDS:
+            break
+    return _free_form(texts)
 
 
-def _known_cells(cells: list[str]) -> int:
-    columns = headers.read_header(cells)
-    return len(cells) - len(columns.unknown)
+def _template(texts: list[tuple[str, int]]) -> _Head | None:
+    """The last of these records as the header of CMS's template."""
+    text, end = texts[-1]
+    by_delimiter = {delimiter: cells_of(text, delimiter) for delimiter in _DELIMITERS}
+    fit = {d: headers.read_header(cells) for d, cells in by_delimiter.items() if headers.is_header(cells)}
+    if not fit:
+        return None
+    delimiter = max(fit, key=lambda d: len(fit[d].names) - len(fit[d].unknown))
+    records = [cells_of(before, delimiter) for before, _ in texts]
+    return _Head(delimiter, records, headers.read_header(headers.within_limit(records[-1])), end + 1)
 
 
-def _tell_of_header(intake: Intake, records: list[list[str]], columns: headers.Columns, number: int) -> None:
-    facts, findings = intake.facts, intake.findings
-    facts.header = preamble.of_records(records[:-1])
-    facts.template_version = facts.header.version
-    for name, value in (("hospital_name", facts.header.hospital_name), ("version", facts.header.version)):
-        if not value:
-            findings.add("GL-HEADER-MISSING", "R2", name=name)
-    if not facts.header.last_updated_on:
-        findings.add("GL-HEADER-MISSING", "R2", name="last_updated_on")
-    elif not preamble.iso_date(facts.header.last_updated_on)[1]:
-        findings.add("GL-DATE", "R2", name="last_updated_on", value=facts.header.last_updated_on)
-    if facts.template_version and not facts.template_version.startswith(_VERSIONS):
-        findings.add("GL-UNKNOWN-VERSION", "R2", name="version", value=facts.template_version)
-    for code, indices in (
-        ("GL-PLACEHOLDER", columns.placeholders),
-        ("GL-DUPLICATE-COLUMN", columns.duplicates),
-        ("GL-UNKNOWN-COLUMN", [i for i, _ in columns.unknown if columns.names[i] and i not in columns.duplicates]),
-    ):
-        for index in indices:
-            findings.add(code, f"R{number}C{index + 1}", name=columns.names[index])
+def _free_form(texts: list[tuple[str, int]]) -> _Head:
+    """The header of a table that is not CMS's. Raises NoPriceTable when no delimiter gives one."""
+    best: tuple[float, _Head] | None = None
+    for delimiter in _DELIMITERS:
+        records = [cells_of(text, delimiter) for text, _ in texts]
+        found = layouts.find(records)
+        if found is not None and (best is None or found.score > best[0]):
+            best = found.score, _Head(delimiter, records[: found.at + 1], found.columns, texts[found.at][1] + 1)
+    if best is None:
+        raise layouts.no_table([cells_of(text, ",") for text, _ in texts])
+    return best[1]

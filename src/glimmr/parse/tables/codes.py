@@ -28,6 +28,9 @@ _HCPCS = re.compile(r"(?:CPT|HCPCS)?[^A-Z0-9]*([A-Z0-9]{4}[A-Z0-9])(?:[^A-Z0-9].
 _NDC = re.compile(r"(\d{4,5})-(\d{3,4})-(\d{1,2})(?!\d)", re.ASCII)
 _NDC_DIGITS = re.compile(r"(\d{11})(?!\d)", re.ASCII)
 _DRG = re.compile(r"(?:MS-?)?(?:DRG)?[^0-9A-Z]*0*(\d{1,3})(?!\d)", re.ASCII)
+_CPT = re.compile(r"\d{4}[\dFTUMA]", re.ASCII)
+_LEVEL_II = re.compile(r"[A-V]\d{4}", re.ASCII)
+_NAMED_DRG = re.compile(r"(?:MS-?)?DRG\W*\d", re.ASCII)
 _RC = re.compile(r"0*(\d{1,4})(?:\.0+)?(?!\d)", re.ASCII)
 
 
@@ -68,6 +71,31 @@ _FAMILIES: tuple[tuple[str, frozenset[str], Callable[[str], str | None]], ...] =
     ("ndc", frozenset({"NDC"}), ndc),
     ("rev_code", frozenset({"RC"}), revenue),
 )
+
+
+def told_types(codes: pa.Array, told: str) -> pa.Array:
+    """The types of codes whose column name tells them: `HCPCS` also stands over CPT codes, "" over any.
+
+    A code of five digits, or of four and a letter F, T, U, M or A, is CPT's (AMA categories I to III, PLA, MAAA); a
+    letter and four digits is HCPCS level II; three digits under no name may be anything.
+    """
+    if told not in {"HCPCS", ""}:
+        return pc.if_else(codes.is_valid(), pa.scalar(told), pa.scalar(None, pa.string()))
+    encoded = codes.dictionary_encode()
+    return pa.array([_told_type(code, told) for code in encoded.dictionary.to_pylist()], pa.string()).take(
+        encoded.indices
+    )
+
+
+def _told_type(code: str, told: str) -> str | None:
+    plain = code.strip().upper()
+    if _CPT.fullmatch(plain):
+        return "CPT"
+    if _LEVEL_II.fullmatch(plain):
+        return "HCPCS"
+    if told:
+        return told
+    return "MS-DRG" if _NAMED_DRG.match(plain) else "LOCAL"
 
 
 def put_codes(draft: Draft, owners: Ints, codes: pa.Array, types: pa.Array) -> None:

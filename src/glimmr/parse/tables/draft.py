@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from glimmr.parse.tables import flags
-from glimmr.parse.tables.amounts import Amounts, Bools, Ints
+from glimmr.parse.tables.amounts import Amounts, Bools, Ints, valid_mask
 from glimmr.price_table import EXTRA, Column
 
 TextsOf = Callable[[Ints], pa.Array]  # row indices → the texts published there
@@ -29,6 +29,19 @@ class Kept:
     flag: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the columns no longer show: at these rows (ascending) column `name` was published so that `code` fits.
+
+    `texts` are what stands there, at least for the first few rows.
+    """
+
+    code: str
+    name: str
+    rows: Ints
+    texts: pa.Array
+
+
 class Draft:
     """Columns of `charges` or `rates` for some rows. A column never put is null."""
 
@@ -37,6 +50,8 @@ class Draft:
         self.columns: dict[str, pa.Array] = {}
         self.bits: Ints | None = None
         self.kept: list[Kept] = []
+        self.marks: list[Mark] = []
+        self.unread: dict[str, Ints] = {}  # money column → rows where something stands that gave no amount
 
     def put(self, name: str, values: pa.Array) -> None:
         """Set a whole column."""
@@ -64,10 +79,17 @@ class Draft:
         if len(rows):
             self.kept.append(Kept(rows, labels if isinstance(labels, str) else labels(rows), texts, flag))
 
+    def mark(self, code: str, name: str, rows: Ints, texts: pa.Array) -> None:
+        """Remember a finding of the rules that only the published texts (those of the first `rows`) show."""
+        if len(rows):
+            self.marks.append(Mark(code, name, rows, texts))
+
     def money(self, name: str, amounts: Amounts, labels: Label, published: TextsOf) -> None:
         """A money column with its flags; texts that must be kept go to `extra`."""
         self.put(name, amounts.values)
         self.add_bits(amounts.bits)
+        if amounts.bits is not None or amounts.kept is not None:
+            self.unread[name] = _unread(amounts)
         if amounts.kept is not None:
             self.keep(amounts.kept, labels, published(amounts.kept), "bad_number")
 
@@ -78,6 +100,16 @@ class Draft:
         done["extra"] = extra(self.rows, self.kept)
         types = {c.name: c.type for c in columns}
         return {name: pa.nulls(self.rows, types[name]) if array is None else array for name, array in done.items()}
+
+
+def _unread(amounts: Amounts) -> Ints:
+    """Rows of texts that are no number, too large a one, or nine nines."""
+    rows = np.zeros(len(amounts.values), np.bool_)
+    if amounts.bits is not None:
+        rows |= amounts.bits & flags.BIT["sentinel_nine_nines"] != 0
+    if amounts.kept is not None:
+        rows[amounts.kept] = True
+    return np.flatnonzero(rows & ~valid_mask(amounts.values))
 
 
 def extra(rows: int, kept: list[Kept]) -> pa.Array:

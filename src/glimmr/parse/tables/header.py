@@ -45,6 +45,9 @@ _ALIASES = {
     "methodology": "standard_charge|methodology",
 }
 TALL_PAYER_COLUMNS = frozenset(_PAYER.values())
+TEMPLATE_NAMES = {
+    column: name for name, column in (_ITEM | _PAYER).items()
+}  # of the price table → in the tall template
 _METRICS = {
     "negotiated_dollar": "negotiated_dollar",
     "negotiated_percentage": "negotiated_percentage",
@@ -74,9 +77,22 @@ class Group:
     metrics: dict[str, int] = field(default_factory=dict[str, int])
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of several prices a legacy record has for the same item: column by role, and what sets it apart."""
+
+    money: dict[str, int]
+    setting: str | None = None
+    note: str | None = None
+
+
 @dataclass(slots=True)
 class Columns:
-    """What a header says. Indices count columns from 0."""
+    """What a header says. Indices count columns from 0.
+
+    A legacy table is not CMS's: `code_types` are the types its column names tell ("" where only the code itself does),
+    `variants` the prices of one record that are charges of their own.
+    """
 
     names: list[str]  # as published, outer blanks removed
     known: dict[str, int] = field(default_factory=dict[str, int])
@@ -86,11 +102,15 @@ class Columns:
     aliased: list[int] = field(default_factory=list[int])
     duplicates: list[int] = field(default_factory=list[int])
     placeholders: list[int] = field(default_factory=list[int])
+    legacy: bool = False
+    told: bool = True  # False when no record names the columns
+    code_types: dict[str, str] = field(default_factory=dict[str, str])
+    variants: list[Variant] = field(default_factory=list[Variant])
 
     @property
     def layout(self) -> str:
-        """`wide` when payers stand in the header, else `tall`."""
-        return "wide" if self.groups else "tall"
+        """`wide` when payers stand in the header, else `tall`; `legacy` when it is not CMS's at all."""
+        return "legacy" if self.legacy else "wide" if self.groups else "tall"
 
 
 def fold(cell: str) -> str:

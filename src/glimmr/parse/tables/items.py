@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from glimmr.parse.tables import words
 from glimmr.parse.tables.amounts import Ints, micros, of_texts, valid_mask
-from glimmr.parse.tables.codes import put_codes
+from glimmr.parse.tables.codes import put_codes, told_types
 from glimmr.parse.tables.draft import Draft, Label, texts_of
 from glimmr.parse.tables.header import Columns
 
@@ -25,7 +25,8 @@ def put_item(draft: Draft, columns: Columns, cell: Cell) -> None:
         if name in known:
             put_money(draft, name, cell(known[name]), columns.names[known[name]])
     if "setting" in known:
-        words.put_word(draft, "setting", cell(known["setting"]), words.SETTINGS, "unknown_setting")
+        settings = words.LEGACY_SETTINGS if columns.legacy else words.SETTINGS
+        words.put_word(draft, "setting", cell(known["setting"]), settings, "unknown_setting")
     if "billing_class" in known:
         texts = cell(known["billing_class"])
         words.put_word(draft, "billing_class", texts, words.BILLING_CLASSES, "unknown_billing_class")
@@ -78,6 +79,9 @@ def put_code_columns(draft: Draft, columns: Columns, cell: Cell) -> None:
     )
     codes = [nothing if code is None else cell(code) for _, (code, _) in ordered]
     types = [nothing if kind is None else cell(kind) for _, (_, kind) in ordered]
+    for at, (key, _) in enumerate(ordered):
+        if key in columns.code_types:
+            types[at] = told_types(codes[at], columns.code_types[key])
     owners = np.empty(0, np.int64)
     code_texts = type_texts = pa.array([], pa.string())
     if ordered and rows:

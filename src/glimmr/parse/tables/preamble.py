@@ -12,6 +12,13 @@ from glimmr.parse.tables.header import fold
 # Both texts, 2.x affirmation and 3.0 attestation, begin so (CMS data dictionary).
 _ATTESTATION = "to_the_best_of_its_knowledge_and_belief"
 _SYNONYMS = {"hospital_location": "location_name", "hospital_locations": "location_name"}
+_HOSPITAL = re.compile(r"hospital(?: name)?\s*:\s*(.+)", re.IGNORECASE)
+_A_HOSPITAL = re.compile(r"\b(hospital|medical center|health ?care|clinic|infirmary)\b", re.IGNORECASE)
+_EFFECTIVE = re.compile(
+    r"(?:effective|as of|updat\w*|published|posted)(?:[^0-9a-z]|date|on|of|charges?|and|effective|prices?)*"
+    r"([a-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,4}[-/]\d{1,2}[-/]\d{1,4})",
+    re.IGNORECASE,
+)
 _DATES = (
     "%Y-%m-%d",
     "%m/%d/%Y",
@@ -48,6 +55,18 @@ def of_records(records: Sequence[Sequence[str]]) -> Header:
         if "hospital_name" in folded or "last_updated_on" in folded:
             return _of_pairs(folded, names, values)
     return Header()
+
+
+def of_prose(records: Sequence[Sequence[str]]) -> Header:
+    """The header from the lines above a legacy table: `Hospital Name: X`, a line that names one, `Effective …`."""
+    lines = [" ".join(cell.strip() for cell in record if cell.strip()) for record in records]
+    named = [found for line in lines if (found := _HOSPITAL.match(line))]
+    alone = [line for line in lines if _A_HOSPITAL.search(line) and len(line) < 100]
+    dates = [found for line in lines if (found := _EFFECTIVE.search(line))]
+    return Header(
+        hospital_name=(named[0][1].strip() if named else alone[0] if alone else "") or None,
+        last_updated_on=iso_date(dates[0][1].strip(" .)"))[0] if dates else None,
+    )
 
 
 def _of_pairs(folded: Sequence[str], names: Sequence[str], values: Sequence[str]) -> Header:

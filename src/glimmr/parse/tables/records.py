@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from glimmr.errors import Unparseable
-from glimmr.parse.tables.amounts import Ints, blank_to_null, valid_mask
+from glimmr.parse.tables.amounts import Ints, blanks_to_null, valid_mask
 from glimmr.parse.tables.flags import BIT
 from glimmr.parse.text import TextBlock
 
@@ -28,12 +28,17 @@ _JOINED_LINES = 1000  # a quoted cell may span so many lines; beyond, its quote 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Non-blank records as columns: cells trimmed, null where empty; `more` are the cells beyond the header."""
+    """Non-blank records as columns: cells trimmed, null where empty; `more` are the cells beyond the header.
+
+    `parts` is given where one item of the source is several records (nested payers of JSON and XML): the number of each
+    record within its item, -1 for an item that has none. Records of one item follow each other, with one number.
+    """
 
     columns: list[pa.Array]
     numbers: Ints
     bits: Ints
-    more: pa.Array | None
+    more: pa.Array | None = None
+    parts: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -235,7 +240,8 @@ class Records:
         """Whether lines joined by a quote are one record: well formed, and as wide as the header."""
         text = io.StringIO(raw.decode("utf-8", "replace"), newline="")
         try:
-            return len(next(csv.reader(text, delimiter=self._delimiter, strict=True), [])) == self._width
+            # A quote inside a cell joins nothing: csv then sees several records here, not one.
+            return [len(cells) for cells in csv.reader(text, delimiter=self._delimiter, strict=True)] == [self._width]
         except csv.Error:
             return False
 
@@ -314,7 +320,7 @@ def _read_csv(
 
 def _rows(columns: list[pa.Array], numbers: Ints, bits: Ints, more: list[str | None] | None) -> Rows:
     """Trim the cells and drop the blank records."""
-    columns = [column if column.null_count == len(column) else blank_to_null(column) for column in columns]
+    columns = blanks_to_null(columns)
     beyond = None if more is None or not any(more) else pa.array(more, pa.string())
     filled = np.zeros(len(numbers), np.bool_)
     for column in columns if beyond is None else [*columns, beyond]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from glimmr.parse.batch import Batch, positions
+from glimmr.parse.batch import Batch, Places
 from glimmr.parse.tables import words
 from glimmr.parse.tables.amounts import Bools, Ints, valid_mask
 from glimmr.parse.tables.compute import functions as pc
@@ -20,8 +20,12 @@ _MONEY = (
 _TEXT = ("payer_name", "plan_name", "negotiated_algorithm")
 
 
-def read_tall(rows: Iterable[Rows], columns: Columns) -> Iterator[Batch]:
-    """Batches of charges and rates. A charge may go on in the next batch (`Batch.lead_records`)."""
+def read_tall(rows: Iterable[Rows], columns: Columns, places: Places) -> Iterator[Batch]:
+    """Batches of charges and rates. A charge may go on in the next batch (`Batch.lead_records`).
+
+    Where records are parts of an item (`Rows.parts`), it is whole within its batch and makes several charges where
+    what is said of the charge changes from part to part.
+    """
     known = columns.known
     makes_rate = [i for name, i in known.items() if name in TALL_PAYER_COLUMNS and name != "payer_notes"]
     payer = {i for name, i in known.items() if name in TALL_PAYER_COLUMNS}
@@ -32,12 +36,30 @@ def read_tall(rows: Iterable[Rows], columns: Columns) -> Iterator[Batch]:
         for index in makes_rate:
             rated |= valid_mask(block.columns[index])
         notes = _charge_notes(block, columns, rated)
+        if block.parts is not None:
+            yield _batch(
+                block, columns, places, rated=rated, notes=notes, fresh=_charges_of(block, columns, own, rated)
+            )
+            continue
         compared = [block.columns[i] for i in own] + [notes, _more(block)]
         fresh = _changes(compared, len(block))
         values = [column[0].as_py() for column in compared]
         fresh[0] = last is None or values != last
         last = [column[-1].as_py() for column in compared]
-        yield _batch(block, columns, rated, notes, fresh)
+        yield _batch(block, columns, places, rated=rated, notes=notes, fresh=fresh)
+
+
+def _items(block: Rows) -> Bools:
+    """Where the next item begins."""
+    return np.concatenate([[True], block.numbers[1:] != block.numbers[:-1]])[: len(block)]
+
+
+def _charges_of(block: Rows, columns: Columns, own: list[int], rated: Bools) -> Bools:
+    """Where the next charge of nested records begins; what no rate could carry begins one too."""
+    unknown = {index for index, _ in columns.unknown}
+    said = _changes([block.columns[index] for index in own if index not in unknown], len(block))
+    anything = _changes([block.columns[index] for index in own] + [_more(block)], len(block))
+    return _items(block) | said | (anything & ~rated)
 
 
 def _more(block: Rows) -> pa.Array:
@@ -67,21 +89,29 @@ def _changes(compared: list[pa.Array], rows: int) -> Bools:
     return fresh
 
 
-def _batch(block: Rows, columns: Columns, rated: Bools, notes: pa.Array, fresh: Bools) -> Batch:
+def _batch(block: Rows, columns: Columns, places: Places, *, rated: Bools, notes: pa.Array, fresh: Bools) -> Batch:
     starts = np.flatnonzero(fresh)
     index = pa.array(starts)
     charges = Draft(len(starts))
     put_item(charges, columns, lambda at: block.columns[at].take(index))
     charges.put("generic_notes", notes.take(index))
-    charges.put("source_pos", positions("R", pa.array(block.numbers[starts])))
+    records = places.of_records(block.numbers[starts])
+    charges.put("source_pos", records if block.parts is None else _inner(block, places, starts, records))
     charges.add_bits(block.bits[starts])
     if block.more is not None:
         keep_all(charges, block.more.take(index), "more")
     owners = np.cumsum(fresh) - 1
     with_rate = np.flatnonzero(rated)
+    rates = _rates(block, columns, places, with_rate)
+    if block.parts is not None:
+        _keep_differing(rates, block, columns, starts[owners], with_rate)
+        items = int(_items(block).sum())
+        ones = np.ones(len(starts), np.int64)
+        merged = len(starts) - items
+        return Batch(charges=charges, rates=rates, owners=owners[with_rate], records=ones, items=items, merged=merged)
     return Batch(
         charges=charges,
-        rates=_rates(block, columns, with_rate),
+        rates=rates,
         owners=owners[with_rate],
         records=np.diff(np.append(starts, len(block))),
         items=len(block),
@@ -89,7 +119,24 @@ def _batch(block: Rows, columns: Columns, rated: Bools, notes: pa.Array, fresh: 
     )
 
 
-def _rates(block: Rows, columns: Columns, chosen: Ints) -> Draft:
+def _inner(block: Rows, places: Places, starts: Ints, records: pa.Array) -> pa.Array:
+    """An item's first charge stands where the item does, a further one where its first part does."""
+    first = _items(block)[starts]
+    parts = block.parts if block.parts is not None else np.full(len(block), -1)
+    return places.of_rates(records, np.where(first, -1, parts[starts]))
+
+
+def _keep_differing(rates: Draft, block: Rows, columns: Columns, begins: Ints, chosen: Ints) -> None:
+    """What nobody knows of and differs from the charge's own goes to `extra` of the rate it stands beside."""
+    of_charge, index = pa.array(begins), pa.array(chosen)
+    beyond = [] if block.more is None else [(block.more, "more")]
+    for column, label in [*((block.columns[at], label) for at, label in columns.unknown), *beyond]:
+        if column.null_count < len(column):
+            same = pc.equal(column, column.take(of_charge)).fill_null(False)
+            keep_all(rates, pc.if_else(same, pa.scalar(None, pa.string()), column).take(index), label)
+
+
+def _rates(block: Rows, columns: Columns, places: Places, chosen: Ints) -> Draft:
     rates = Draft(len(chosen))
     known = columns.known
     whole = len(chosen) == len(block)
@@ -99,7 +146,8 @@ def _rates(block: Rows, columns: Columns, chosen: Ints) -> Draft:
         column = block.columns[known[name]]
         return column if whole else column.take(index)
 
-    rates.put("source_pos", positions("R", pa.array(block.numbers[chosen])))
+    records = places.of_records(block.numbers[chosen])
+    rates.put("source_pos", records if block.parts is None else places.of_rates(records, block.parts[chosen]))
     rates.add_bits(block.bits[chosen])
     for name in _TEXT:
         if name in known:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from glimmr.parse.batch import Batch, positions
+from glimmr.parse.batch import Batch, Places
 from glimmr.parse.tables import words
 from glimmr.parse.tables.amounts import Bools, Ints, valid_mask
 from glimmr.parse.tables.compute import functions as pc
@@ -13,6 +13,7 @@ from glimmr.parse.tables.draft import Draft, TextsOf
 from glimmr.parse.tables.header import Columns
 from glimmr.parse.tables.items import keep_all, put_item, put_money
 from glimmr.parse.tables.records import Rows
+from glimmr.parse.tables.variants import with_variants
 
 _MONEY = (
     "negotiated_dollar", "negotiated_percentage", "estimated_amount", "median_amount", "p10_amount", "p90_amount",
@@ -20,25 +21,29 @@ _MONEY = (
 _TEXT = ("negotiated_algorithm", "payer_notes")
 
 
-def read_wide(rows: Iterable[Rows], columns: Columns) -> Iterator[Batch]:
+def read_wide(rows: Iterable[Rows], columns: Columns, places: Places) -> Iterator[Batch]:
     """Batches of charges and rates; rates stand in the order of the header within a record."""
     for block in rows:
         charges = Draft(len(block))
         put_item(charges, columns, block.columns.__getitem__)
         if "generic_notes" in columns.known:
             charges.put("generic_notes", block.columns[columns.known["generic_notes"]])
-        places = positions("R", pa.array(block.numbers))
-        charges.put("source_pos", places)
+        records = places.of_records(block.numbers)
+        if block.parts is not None:
+            records = places.of_rates(records, block.parts)
+        charges.put("source_pos", records)
         charges.add_bits(block.bits)
         if block.more is not None:
             keep_all(charges, block.more, "more")
-        rates, owners = _rates(block, columns, places)
-        yield Batch(
-            charges=charges, rates=rates, owners=owners, records=np.ones(len(block), np.int64), items=len(block)
-        )
+        rates, owners = _rates(block, columns, records, places)
+        items = len(block) if block.parts is None else len(np.unique(block.numbers))
+        ones = np.ones(len(block), np.int64)
+        merged = len(block) - items
+        batch = Batch(charges=charges, rates=rates, owners=owners, records=ones, items=items, merged=merged)
+        yield with_variants(batch, block, columns)
 
 
-def _rates(block: Rows, columns: Columns, places: pa.Array) -> tuple[Draft, Ints]:
+def _rates(block: Rows, columns: Columns, records: pa.Array, places: Places) -> tuple[Draft, Ints]:
     """One array per metric, payer group after payer group; then picked record after record."""
     groups = columns.groups
     rows = len(block)
@@ -55,19 +60,20 @@ def _rates(block: Rows, columns: Columns, places: pa.Array) -> tuple[Draft, Ints
     picked = pa.array(which * rows + owners)
     texts = {metric: cells.take(picked) for metric, cells in metrics.items()}
     rates = Draft(len(owners))
-    _put_payer(rates, columns, owners, which, places)
+    _put_payer(rates, columns, which)
+    first = [places.of_column(min(g.metrics.values()), columns.names[min(g.metrics.values())]) for g in groups]
+    cells = pa.array(first, pa.string()).take(pa.array(which))
+    rates.put("source_pos", pc.binary_join_element_wise(records.take(pa.array(owners)), cells, ""))
     rates.add_bits(block.bits[owners])
     _put_metrics(rates, columns, texts, which)
     return rates, owners
 
 
-def _put_payer(rates: Draft, columns: Columns, owners: Ints, which: Ints, places: pa.Array) -> None:
+def _put_payer(rates: Draft, columns: Columns, which: Ints) -> None:
     groups = columns.groups
     group = pa.array(which)
     rates.put("payer_name", pa.array([g.payer for g in groups], pa.string()).take(group))
     rates.put("plan_name", pa.array([g.plan for g in groups], pa.string()).take(group))
-    first = pa.array([f"C{min(g.metrics.values()) + 1}" for g in groups], pa.string())
-    rates.put("source_pos", pc.binary_join_element_wise(places.take(pa.array(owners)), first.take(group), ""))
     planless: Bools = np.array([g.plan is None for g in groups], np.bool_)
     if planless.any():
         rates.flag(planless[which], "header_no_plan")

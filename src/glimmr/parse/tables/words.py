@@ -10,6 +10,12 @@ from glimmr.parse.tables.draft import Draft, Label
 from glimmr.price_table import TEXTS
 
 SETTINGS = {"inpatient": "inpatient", "outpatient": "outpatient", "both": "both", "ip": "inpatient", "op": "outpatient"}
+# Before CMS's template, letters and both words were usual.
+LEGACY_SETTINGS = SETTINGS | {
+    "i": "inpatient", "in": "inpatient", "inpat": "inpatient", "o": "outpatient", "out": "outpatient",
+    "outpat": "outpatient", "ip/op": "both", "inpatient/outpatient": "both", "inpatient & outpatient": "both",
+    "inpatient and outpatient": "both",
+}  # fmt: skip
 BILLING_CLASSES = {"facility": "facility", "professional": "professional", "both": "both"}
 METHODOLOGIES = {
     "case rate": "case rate",
@@ -23,11 +29,17 @@ METHODOLOGIES = {
 _GAPS = re.compile(r"[\s_-]+")
 _RANGE = re.compile(r"(\d{1,9})\s*(?:through|to|-|–)\s*(\d{1,9})", re.IGNORECASE | re.ASCII)  # noqa: RUF001 - as seen
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0*)?", re.ASCII)
+_CMS_COUNT = re.compile(r"0|1 through 10|1[1-9]|[2-9]\d+|[1-9]\d{2,}", re.IGNORECASE | re.ASCII)  # JSON schema 3.0
 _MODIFIERS = re.compile(r"[|,;\s]+")
 
 
-def put_word(draft: Draft, name: str, texts: pa.Array, known: dict[str, str], flag: str) -> None:
-    """A column whose values are of a closed list, whatever case or blanks they came with; others stay as published."""
+def put_word(
+    draft: Draft, name: str, texts: pa.Array, known: dict[str, str], flag: str, *, exact: bool = False
+) -> None:
+    """A column whose values are of a closed list, whatever case or blanks they came with; others stay as published.
+
+    What CMS takes for another value is marked: it folds case and outer blanks in CSV, nothing in JSON (`exact`).
+    """
     if texts.null_count == len(texts):
         return
     encoded = texts.dictionary_encode()
@@ -35,9 +47,20 @@ def put_word(draft: Draft, name: str, texts: pa.Array, known: dict[str, str], fl
     folded = [known.get(_GAPS.sub(" ", text.strip()).casefold()) for text in published]
     spelled = [fold or (text.strip() or None) for fold, text in zip(folded, published, strict=True)]
     draft.put(name, pa.array(spelled, pa.string()).take(encoded.indices))
+    plain = [text.strip() if exact else text.strip().casefold() for text in published]
+    variant = [fold is not None and fold != text for fold, text in zip(folded, plain, strict=True)]
+    _mark(draft, "GL-SPELLING", name, encoded, variant)
     strange = np.array([f is None and s is not None for f, s in zip(folded, spelled, strict=True)] + [False], np.bool_)
     if strange.any():
         draft.flag(strange[encoded.indices.fill_null(len(published)).to_numpy(zero_copy_only=False)], flag)
+
+
+def _mark(draft: Draft, code: str, name: str, encoded: pa.DictionaryArray, where: list[bool]) -> None:
+    """Mark the rows whose distinct text is one of those."""
+    if any(where):
+        which = encoded.indices.fill_null(len(where)).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(np.array([*where, False], np.bool_)[which])
+        draft.mark(code, name, rows, encoded.dictionary.take(encoded.indices.take(pa.array(rows))))
 
 
 def count(text: str) -> tuple[int, int] | None:
@@ -61,6 +84,8 @@ def put_counts(draft: Draft, texts: pa.Array, labels: Label) -> None:
     for name, end in (("allowed_count_min", 0), ("allowed_count_max", 1)):
         ends = pa.array([None if one is None else one[end] for one in read], pa.int32())
         draft.put(name, ends.take(encoded.indices))
+    odd = [r is not None and not _CMS_COUNT.fullmatch(text.strip()) for r, text in zip(read, published, strict=True)]
+    _mark(draft, "GL-COUNT-FORMAT", "allowed_count", encoded, odd)
     bad = np.array([one is None and text.strip() != "" for one, text in zip(read, published, strict=True)] + [False])
     if bad.any():
         strange = np.array([t.strip().casefold() not in NULL_TOKENS for t in published] + [False])

@@ -2,16 +2,19 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from glimmr.errors import UsageError
 from glimmr.model import Found, Hospital, Skipped
-from glimmr.scan.identity import clean_ccn, hospital_id, is_name
+from glimmr.scan.identity import clean_ccn, hospital_id, is_name, says_something
 from glimmr.scan.places import place_code
 from glimmr.scan.source import Web
 
 _LONGEST_CELL = 131_072
+_MOST_SHOWN = 200  # letters of a first row that is no header
+_SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # Excel writes it above the header, and swallows it again
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("name", "hospital", "hospital_name", "facility", "facility_name", "location_name", "location"),
     "state": ("state", "st", "state_code", "hospital_state", "province"),
@@ -38,22 +41,26 @@ class Listing:
         """Every row of the list. Raises UsageError when the file is missing, is no CSV or has no url column."""
         del web
         rows = _rows(Path(place))
-        columns = _columns(next(rows, []), place)
-        for number, row in enumerate(rows, start=2):
-            if any(cell.strip() for cell in row):
-                facts = {name: row[at].strip() for name, at in columns.items() if at < len(row)}
-                yield _found(facts, f"{place}, row {number}")
+        _, header = next(rows, (0, []))
+        columns = _columns(header, place)
+        for number, row in rows:
+            facts = {name: row[at].strip() for name, at in columns.items() if at < len(row)}
+            yield _found(facts, f"{place}, row {number}")
 
 
 def check_list(path: Path) -> None:
     """Raises UsageError, as `Listing.find` does, before any work is begun. Reads the whole list."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"the list {path} is no file: it is read again by a later run, so save it as one")
     rows = _rows(path)
-    _columns(next(rows, []), str(path))
+    _, header = next(rows, (0, []))
+    _columns(header, str(path))
     for _ in rows:
         pass
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that say something, each with its number as a spreadsheet counts them (from 1)."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -64,14 +71,18 @@ def _rows(path: Path) -> Iterator[list[str]]:
         text = data.decode("cp1252", errors="replace")
     if "\0" in text:
         raise UsageError(f"the list {path} holds NUL characters, so it is no text: save it as CSV in UTF-8")
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count))
+    first = next((line for line in text.splitlines() if line.strip() and not _SEPARATOR_LINE.fullmatch(line)), "")
+    # Strict, because a missing closing quote would swallow all rows up to the next quote without a word.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count), strict=True)
+    begun = 1
     try:
-        for row in reader:
+        for number, row in enumerate(reader, start=1):
             _check(row)
-            yield row
+            if any(cell.strip() for cell in row) and not (number == 1 and _SEPARATOR_LINE.fullmatch("".join(row))):
+                yield number, row
+            begun = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"the list {path}, line {reader.line_num}: {error} (is a closing quote missing?)") from error
+        raise UsageError(f"the list {path}, line {begun}: {error} (is a closing quote missing?)") from error
 
 
 def _check(row: list[str]) -> None:
@@ -93,7 +104,7 @@ def _columns(header: list[str], place: str) -> dict[str, int]:
     if missing:
         raise UsageError(
             f"the list {place} has no column {', '.join(missing)}; it needs a first row like `name,state,ccn,url`"
-            f" (found: {', '.join(header) or 'nothing'})"
+            f" (found: {', '.join(header)[:_MOST_SHOWN] or 'nothing'})"
         )
     return columns
 
@@ -102,7 +113,7 @@ def _found(facts: dict[str, str], record: str) -> Found | Skipped:
     name, url = facts.get("name", ""), facts.get("url", "")
     if not is_name(name):
         return Skipped(record=record, reason="no hospital name")
-    if not url:
+    if not says_something(url):
         return Skipped(record=record, reason="no address")
     try:
         state = place_code(facts.get("state", ""))

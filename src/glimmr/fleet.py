@@ -1,0 +1,112 @@
+"""What the three URLs mean: one machine or a fleet, and where database, store, scratch and jobs' messages then are."""
+
+import os
+import shutil
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glimmr.errors import UsageError
+from glimmr.jobs.engines import Engine
+from glimmr.settings import Settings
+from glimmr.stores.blobs import Blobs
+from glimmr.stores.database import Database, sqlite_url
+from glimmr.stores.folder_lock import FolderLock
+from glimmr.stores.lake import Lake
+
+_WHAT = {
+    "database_url": "the PostgreSQL all its processes share",
+    "store_url": "where all of them keep bytes and prices: an object store's URL, or a folder all of them see",
+}
+
+
+def is_fleet(settings: Settings) -> bool:
+    """Whether several processes work together. Raises UsageError naming the setting that is missing or wrong.
+
+    A fleet needs PostgreSQL and a shared store. With Redis one process looks for work for all; without it each does.
+    """
+    given = [name for name in ("database_url", "redis_url", "store_url") if getattr(settings, name)]
+    if not given:
+        return False
+    for name, what in _WHAT.items():
+        if name not in given:
+            raise UsageError(
+                f"{_names(given)} {'is' if len(given) == 1 else 'are'} set, so this is a fleet, and a fleet needs"
+                f" {_names([name])}, too: {what} (or unset {_names(given)} to work on one machine)"
+            )
+    if not settings.database_url.startswith("postgresql"):
+        raise UsageError("GLIMMR_DATABASE_URL is not a fleet's: it looks like postgresql://user@host/name")
+    return True
+
+
+def database(settings: Settings) -> Database:
+    """The fleet's PostgreSQL, or the file in the data folder. Raises UsageError when it cannot be one."""
+    if not is_fleet(settings):
+        return Database(sqlite_url(settings.data / "glimmr.sqlite"))
+    try:
+        return Database(settings.database_url)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"GLIMMR_DATABASE_URL needs what is not installed ({error.name}): glimmr[fleet]") from None
+
+
+def blobs(settings: Settings) -> Blobs:
+    """Where bytes are kept."""
+    return Blobs(_shelf(settings, "blobs"))
+
+
+def lake(settings: Settings) -> Lake:
+    """Where the price table is."""
+    return Lake(_shelf(settings, "lake"))
+
+
+def engine(settings: Settings) -> Engine | None:
+    """What brings this process its jobs; None: it looks into the ledger itself. Raises UsageError."""
+    if not settings.redis_url or not is_fleet(settings):
+        return None
+    try:
+        # Slow to import, and only a fleet has it.
+        from glimmr.jobs.engines.docket import DocketEngine  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(f"GLIMMR_REDIS_URL needs what is not installed ({error.name}): glimmr[fleet]") from None
+    return DocketEngine(
+        settings.redis_url,
+        family=settings.redis_family,
+        timeout_seconds=settings.redis_timeout_seconds,
+        max_connections=settings.redis_max_connections,
+    )
+
+
+@contextmanager
+def own_scratch(settings: Settings) -> Generator[Path]:
+    """A scratch folder of this process alone, gone afterwards; those that dead processes left are swept away."""
+    root = settings.data / "scratch"
+    mine = root / f"{socket.gethostname()}-{os.getpid()}"
+    lock = FolderLock.take(mine)
+    if lock is None:
+        raise UsageError(f"another process works in {mine}: name another folder with --data")
+    with lock:
+        for other in root.iterdir():
+            if other.is_dir() and not other.is_symlink() and other != mine:
+                _sweep(other)
+        try:
+            yield mine
+        finally:
+            shutil.rmtree(mine, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    lock = FolderLock.take(folder)
+    if lock is not None:
+        with lock:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shelf(settings: Settings, name: str) -> str | Path:
+    if not is_fleet(settings):
+        return settings.data / name
+    return f"{settings.store_url.rstrip('/')}/{name}"
+
+
+def _names(settings_names: list[str]) -> str:
+    return " and ".join(f"GLIMMR_{name.upper()}" for name in settings_names)

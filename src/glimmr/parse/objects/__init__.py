@@ -1,0 +1,1 @@
+"""Nested things of any shape (JSON objects, XML elements) flattened to records with named columns."""
