@@ -1,6 +1,7 @@
 """Builds everything from Settings: the only place that chooses implementations."""
 
 import asyncio
+import os
 import shutil
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -43,6 +44,7 @@ def looking(settings: Settings) -> Generator[Database]:
     """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
     if not fleet.is_fleet(settings):
         _must_exist(settings.data / "glimmr.sqlite", settings)
+        _must_be_readable(settings.data)
     with closing(fleet.database(settings)) as database:
         if not is_migrated(database):
             raise _nothing_yet(settings)
@@ -132,6 +134,15 @@ def _sweep(parts: Parts) -> None:
 def _must_exist(path: Path, settings: Settings) -> None:
     if not path.exists():
         raise _nothing_yet(settings)
+
+
+def _must_be_readable(folder: Path) -> None:
+    """SQLite keeps its shared memory in a file beside the database, for readers too."""
+    if not (os.access(folder, os.W_OK) or (folder / "glimmr.sqlite-shm").exists()):
+        raise UsageError(
+            f"nothing can be written in {folder}, which looking into its database needs: ask as its owner, or copy it"
+            " (`prices` and `sql` need no more than to read)"
+        )
 
 
 def _nothing_yet(settings: Settings) -> UsageError:

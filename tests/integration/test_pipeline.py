@@ -281,7 +281,7 @@ def test_a_token_in_an_address_is_shown_nowhere(shop: Shop, settings: Settings) 
 
 
 def test_too_little_disk_space_is_said_before_any_work(shop: Shop, settings: Settings) -> None:
-    full = settings.model_copy(update={"min_free_bytes": 2**60})
+    full = settings.model_copy(update={"min_free_bytes": 2**50})
     done = line.glimmr(
         "run", "--from", line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")]),
         env=line.environment(GLIMMR_MIN_FREE_BYTES=str(full.min_free_bytes)), exit_code=1,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from obstore.store import ObjectStore, from_url
 from glimmr.errors import DiskFull, StorageFault
 from glimmr.stores.blobs import Blobs
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 1000  # letters of a message
+
 
 @contextmanager
 def storage_faults(what: str) -> Generator[None]:
@@ -30,7 +34,12 @@ def storage_faults(what: str) -> Generator[None]:
     except (OSError, BaseError, DeltaError, pa.ArrowException) as error:
         full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
         fault = DiskFull if full else StorageFault
-        raise fault(f"{what}: {error}") from error
+        raise fault(f"{what}: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    """Rust's libraries draw their causes as a tree, in colours."""
+    return " ".join(_COLOUR.sub("", str(error)).split())[:_LONGEST]
 
 
 @dataclass(frozen=True, slots=True)

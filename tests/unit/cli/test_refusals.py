@@ -1,5 +1,6 @@
 """Ordinary mistakes, where they are noticed: each is told as wrong usage, with what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,14 @@ def test_a_list_that_is_no_csv_is_refused_before_any_work(tmp_path: Path, row: s
     path.write_text(f"name,state,ccn,url\nA,VT,470001,https://a.example/x\n{row}\n")
     with pytest.raises(UsageError, match=r"the list .*list\.csv"):
         check_list(path)
+
+
+def test_looking_into_a_folder_in_which_nothing_can_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data=tmp_path / "data", min_free_bytes=0)
+    with app.working(settings):
+        pass
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write everywhere
+    with pytest.raises(UsageError, match=r"ask as its owner.*`prices` and `sql`"):
+        app.status(settings)
