@@ -194,6 +194,11 @@ CANCEL = (
     .returning(jobs.c.id)
 )
 HASTEN = update(jobs).where(jobs.c.key == bindparam("waiting_key"), READY).values(run_at=_NOW)
+FROM_THE_FUTURE = (
+    update(jobs)
+    .where(READY, or_(jobs.c.created_at > _LATER, jobs.c.started_at > _LATER))
+    .values(run_at=_NOW, created_at=_NOW, started_at=null())
+)
 SIGN_IN = insert(workers).values(started_at=_NOW, beat_at=_NOW)
 SIGN_OUT = delete(workers).where(workers.c.id == bindparam("worker"))
 FORGET_WORKERS = delete(workers)

@@ -33,7 +33,7 @@ class Form:
 
 
 _CHARGE_GROUP_ROWS = 8192  # a charge is wide, and a lookup wants few of them
-_RATE_GROUP_ROWS = 20_480
+_RATE_GROUP_ROWS = 40_960
 _FORMS = {
     "charges": Form(
         _CHARGE_GROUP_ROWS,

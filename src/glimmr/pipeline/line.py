@@ -15,6 +15,7 @@ from glimmr.pipeline.publish_step import PublishStep
 from glimmr.pipeline.scan_step import ScanStep
 from glimmr.settings import Settings
 from glimmr.stores import snapshots
+from glimmr.stores.database import Connection
 
 
 def steps(parts: Parts) -> dict[str, Step]:
@@ -31,7 +32,12 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, *, un
     """Put the seeds, then run every job that is due until none is left (`until_idle`), or until `stop` is set."""
     settings = parts.settings
     mends = await asyncio.to_thread(_mends, parts)
-    await asyncio.to_thread(parts.database.write, lambda connection: ledger.enqueue(connection, [*mends, *seeds]))
+
+    def begin(connection: Connection) -> None:
+        ledger.heed_the_clock(connection)
+        ledger.enqueue(connection, [*mends, *seeds])
+
+    await asyncio.to_thread(parts.database.write, begin)
     await work(
         parts.database,
         steps(parts),

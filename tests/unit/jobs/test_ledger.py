@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Executable, Insert, event
+from sqlalchemy import Executable, Insert, event, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from glimmr.errors import LeaseLost
 from glimmr.jobs import ledger, statements
 from glimmr.jobs.job import Ending, Job, NewJob
+from glimmr.jobs.tables import jobs
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
 from tests.unit.jobs.toys import history, put, row, take
@@ -43,6 +45,16 @@ def due(database: Database, most: int = 10, per_host: int = 2, **options: list[s
         lambda c: ledger.due(c, "toy", most=most, connections_per_host=per_host, **options)  # type: ignore[arg-type]
     )
     return [one.id for one in found]
+
+
+def test_a_job_written_under_a_clock_that_was_ahead_does_not_wait_for_that_time_to_come(database: Database) -> None:
+    ahead, patient = put(database, NewJob(step="toy", args={"n": 1}), NewJob(step="toy", args={"n": 2}))
+    later = datetime.now(UTC) + timedelta(days=400)
+    database.write(lambda c: c.execute(update(jobs).where(jobs.c.id == ahead).values(created_at=later, run_at=later)))
+    database.write(lambda c: c.execute(update(jobs).where(jobs.c.id == patient).values(run_at=later)))
+    assert due(database) == []
+    database.write(ledger.heed_the_clock)
+    assert due(database) == [ahead]
 
 
 def test_a_live_job_of_the_same_key_is_not_written_twice(database: Database) -> None:
