@@ -46,11 +46,7 @@ def _on_interrupt(stop: Callable[[], object], promise: str) -> None:
     def interrupted() -> None:
         nonlocal told
         if told:
-            with contextlib.suppress(OSError):  # the terminal may be gone
-                if sys.stderr.isatty():
-                    sys.stderr.write(_SHOW_CURSOR)  # a live drawing has hidden it
-                    sys.stderr.flush()
-            os._exit(_EXIT_INTERRUPTED)  # children end with their stdin; what is half done is swept by the next run
+            _end_at_once()
         told = True
         stop()
         typer.echo(f"\nstopping: {promise} (Ctrl-C again: at once)", err=True)
@@ -58,3 +54,17 @@ def _on_interrupt(stop: Callable[[], object], promise: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
+
+
+def nothing_to_lose() -> None:
+    """From now on a signal ends the process at once: the work is over, and only its summary is to come."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_at_once)
+
+
+def _end_at_once(*_: object) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        if sys.stderr.isatty():
+            sys.stderr.write(_SHOW_CURSOR)  # a live drawing has hidden it
+            sys.stderr.flush()
+    os._exit(_EXIT_INTERRUPTED)  # children end with their stdin; what is half done is swept by the next run

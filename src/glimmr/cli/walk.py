@@ -7,7 +7,7 @@ import typer
 
 from glimmr import app
 from glimmr.cli import show
-from glimmr.cli.interrupt import until_idle
+from glimmr.cli.interrupt import nothing_to_lose, until_idle
 from glimmr.cli.progress import line
 from glimmr.settings import Settings
 from glimmr.watch.board import Board
@@ -24,6 +24,7 @@ def run_line(
     with app.working(settings, limit=limit) as parts:
         with line(board, lambda: app.counts(parts), shown=not as_json):
             interrupted = asyncio.run(until_idle(lambda stop: app.walk(parts, asked, refresh=refresh, stop=stop)))
+            nothing_to_lose()
         summary = app.summary(parts, board) | {"interrupted": interrupted}
     board.close()
     if as_json:

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,16 @@ async def deaf(stop):
 asyncio.run(until_idle(deaf))
 """
 
+_INTERRUPTED_AFTER_THE_WORK = """
+import os, signal, sys
+from pathlib import Path
+from glimmr.cli import walk
+from glimmr.settings import Settings
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background
+walk.app.summary = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+walk.run_line(Settings(data=Path(sys.argv[1]), min_free_bytes=0), [], limit=None, refresh=False, as_json=True)
+"""
 _INTERRUPTED_WHILE_LOADING = """
 import os, runpy, signal, sys
 
@@ -63,3 +74,9 @@ def test_an_interrupt_while_the_commands_are_loaded_shows_no_traceback() -> None
         [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_an_interrupt_after_the_work_ends_at_once_and_shows_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_AFTER_THE_WORK, str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
