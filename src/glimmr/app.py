@@ -22,14 +22,12 @@ from glimmr.pipeline.scan_step import RunWeb, scan_job
 from glimmr.query import PriceTable
 from glimmr.scan.sources import SOURCES
 from glimmr.settings import Settings
-from glimmr.stores import snapshots
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
 from glimmr.watch import report
 from glimmr.watch.board import Board
 
 _GB = 10**9
-_OTHERS_MAY_PUBLISH_SECONDS = 24 * 3600.0
 
 
 def price_table_of(settings: Settings) -> PriceTable:
@@ -55,7 +53,7 @@ def looking(settings: Settings) -> Generator[Database]:
 def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]:
     """Everything the line needs, for the one process that works in this data folder, or for one process of a fleet.
 
-    What a killed process left half done is swept away first. Raises UsageError naming the process that works there
+    What a killed process left in scratch is swept away first. Raises UsageError naming the process that works there
     already, or what a fleet lacks, DiskFull when there is too little space to begin.
     """
     alone = not fleet.is_fleet(settings)
@@ -65,10 +63,8 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
             migrate(database)
             parts = _parts(settings, database, client, limit, scratch)
             if alone:
-                _sweep(parts)
-            else:
-                parts.lake.create()
-                parts.lake.sweep(_OTHERS_MAY_PUBLISH_SECONDS, keep=database.read(snapshots.wanted))
+                _clear(scratch)
+            parts.lake.create()
             yield parts
 
 
@@ -112,23 +108,20 @@ def _parts(settings: Settings, database: Database, client: Client, limit: int | 
     )
 
 
-def _sweep(parts: Parts) -> None:
+def _clear(scratch: Path) -> None:
     """Only the holder of the folder's lock may do this: whatever is in scratch, nobody works on it any more.
 
     `scratch` itself may be a link to another disk, so it stays.
     """
     try:
-        parts.scratch.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{parts.scratch} cannot be a folder ({error.strerror}): remove it or mount it") from error
-    for left in parts.scratch.iterdir():
+        raise UsageError(f"{scratch} cannot be a folder ({error.strerror}): remove it or mount it") from error
+    for left in scratch.iterdir():
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
-    parts.lake.create()
-    current, wanted = parts.database.read(lambda read: (snapshots.current(read), snapshots.wanted(read)))
-    parts.lake.sweep(keep=wanted | (current - parts.lake.check().intact))  # what only lost its log entry is named again
 
 
 def _must_exist(path: Path, settings: Settings) -> None:

@@ -34,7 +34,8 @@ def run(
     """
     from glimmr.cli import walk
     from glimmr.cli.options import load
-    from glimmr.scan.places import PLACES, place_code
+    from glimmr.places import PLACES
+    from glimmr.scan.places import place_code
     from glimmr.scan.sources.listing import check_list
 
     places = list(PLACES) if all_states else [place_code(text) for given in state or [] for text in given.split(",")]

@@ -1,4 +1,4 @@
-"""The ledger's tables: jobs, the attempts to do them, their steps, the workers (PRICE_TABLE.md section 2)."""
+"""The ledger's tables: jobs, attempts, steps, workers (PRICE_TABLE.md section 2), and what was repaired."""
 
 from sqlalchemy import (
     JSON,
@@ -68,6 +68,8 @@ Index("ix_jobs_due", jobs.c.run_at, sqlite_where=READY, postgresql_where=READY)
 Index("ix_jobs_running", jobs.c.owner, jobs.c.host, sqlite_where=RUNNING, postgresql_where=RUNNING)
 _TO_CANCEL = READY & jobs.c.cancel_requested
 Index("ix_jobs_to_cancel", jobs.c.id, sqlite_where=_TO_CANCEL, postgresql_where=_TO_CANCEL)
+ENDED = jobs.c.state.in_([literal_column(f"'{state}'") for state in ("done", "dead", "cancelled")])
+Index("ix_jobs_ended", jobs.c.outcome, jobs.c.finished_at, sqlite_where=ENDED, postgresql_where=ENDED)
 
 attempts = Table(
     "attempts",
@@ -103,4 +105,12 @@ workers = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("beat_at", UtcTime, nullable=False),
     Column("slots", JSON),  # how many jobs of each step it runs at a time
+)
+
+repairs = Table(
+    "repairs",
+    metadata,
+    Column("name", String, primary_key=True),  # of the invariant that was broken
+    Column("repaired", BigInteger, nullable=False),  # how often, since the database was made
+    Column("last_at", UtcTime, nullable=False),
 )

@@ -17,6 +17,8 @@ from glimmr.settings import Settings
 from glimmr.stores import snapshots
 from glimmr.stores.database import Connection
 
+_OTHERS_MAY_PUBLISH_SECONDS = 24 * 3600.0
+
 
 def steps(parts: Parts) -> dict[str, Step]:
     """The rooms as steps, in the order in which prices walk through them."""
@@ -53,7 +55,7 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, *, un
 
 
 def _mends(parts: Parts) -> list[NewJob]:
-    """Jobs that make the price table say what the catalog says.
+    """Sweep the price table's shelf; jobs that make the table say what the catalog says.
 
     That is: where a publishing was given up in between, and where something vanished from the shelf. What somebody
     still waits for is left to its own job.
@@ -62,6 +64,10 @@ def _mends(parts: Parts) -> list[NewJob]:
     current, wanted = parts.database.read(
         lambda connection: (snapshots.current(connection), snapshots.wanted(connection))
     )
+    if parts.alone:
+        parts.lake.sweep(keep=wanted | (current - intact))  # what only lost its log entry is named again
+    else:
+        parts.lake.sweep(_OTHERS_MAY_PUBLISH_SECONDS, keep=wanted)
     now = utcnow()
     return [reconcile_job(file_id, now) for file_id in sorted(((named - current) | (current - intact)) - wanted)]
 

@@ -1,8 +1,9 @@
 import pytest
 
 from glimmr.errors import UsageError
+from glimmr.places import PLACES
 from glimmr.scan.identity import clean_ccn, is_name
-from glimmr.scan.places import PLACES, place_code
+from glimmr.scan.places import place_code
 
 
 def test_there_are_59_places() -> None:

@@ -107,8 +107,6 @@ def _texts(values: Sequence[Any]) -> tuple[pa.Array, bool, bool]:
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
         array = pa.array([v if v is None or isinstance(v, str) else str(v) for v in values], pa.string())
         numbers = True
-    if array.null_count == len(array):
-        return array, numbers, False
     trimmed = blank_to_null(array)
     return trimmed, numbers, trimmed.null_count > array.null_count
 

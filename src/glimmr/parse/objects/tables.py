@@ -139,7 +139,7 @@ def _texts(values: list[Any]) -> pa.Array:
         array = pa.array(values, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, UnicodeEncodeError):
         array = pa.array([as_text(value) for value in values], pa.string())
-    return array if array.null_count == len(array) else blank_to_null(array)
+    return blank_to_null(array)
 
 
 def as_text(value: Any) -> str | None:

@@ -9,14 +9,8 @@ from glimmr.parse.findings import Findings
 from glimmr.parse.rules import edition as editions
 from glimmr.parse.tables.header import fold
 from glimmr.parse.tables.preamble import iso_date
+from glimmr.places import PLACES
 
-# CMS's JSON schema has 59; the CSV README's list of 56 leaves out FM, MH and PW.
-STATES = frozenset((
-    "AL", "AK", "AS", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FM", "FL", "GA", "GU", "HI", "ID", "IL", "IN", "IA",
-    "KS", "KY", "LA", "ME", "MH", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC",
-    "ND", "MP", "OH", "OK", "OR", "PW", "PA", "PR", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VI", "VA", "WA", "WV",
-    "WI", "WY",
-))  # fmt: skip
 _AFFIRMATION = (
     "To the best of its knowledge and belief, the hospital has included all applicable standard charge information in "
     "accordance with the requirements of 45 CFR 180.50, and the information encoded is true, accurate, and complete as "
@@ -135,7 +129,7 @@ def _check_license(general: General, findings: Findings, place: Place) -> None:
     state = name.partition("|")[2].strip()
     if state.casefold() == "[state]":
         findings.add("GL-PLACEHOLDER", place(general.row, index), name=name)
-    elif state.upper() not in STATES:
+    elif state.upper() not in PLACES:
         findings.add("GL-STATE", place(general.row, index), name="license_number", value=state)
 
 
@@ -204,7 +198,7 @@ def _check_license_object(value: Any, findings: Findings) -> None:
         findings.add("GL-JSON-TYPE", at, name="license_information", value="no object")
     elif value.get("state") is None:
         findings.add("GL-HEADER-MISSING", f"{at}/state", name="state")
-    elif str(value["state"]) not in STATES:
+    elif str(value["state"]) not in PLACES:
         findings.add("GL-STATE", f"{at}/state", name="state", value=str(value["state"]))
 
 

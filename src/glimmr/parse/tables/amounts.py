@@ -210,6 +210,8 @@ def valid_mask(array: pa.Array) -> Bools:
 
 def blank_to_null(texts: pa.Array) -> pa.Array:
     """Outer blanks removed; what is empty then is null."""
+    if texts.null_count == len(texts):
+        return texts
     trimmed = pc.utf8_trim_whitespace(texts)
     shortest = pc.min(pc.binary_length(trimmed)).as_py()
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed) if shortest == 0 else trimmed
@@ -219,7 +221,7 @@ def blanks_to_null(columns: list[pa.Array]) -> list[pa.Array]:
     """`blank_to_null` of columns of one length; thousands of short ones are done together, as calls cost more."""
     filled = [at for at, column in enumerate(columns) if column.null_count < len(column)]
     if len(filled) < _MANY_COLUMNS:
-        return [blank_to_null(one) if one.null_count < len(one) else one for one in columns]
+        return list(map(blank_to_null, columns))
     rows = len(columns[0])
     trimmed = blank_to_null(pa.concat_arrays([columns[at] for at in filled]))
     done = list(columns)

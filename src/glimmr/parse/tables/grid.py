@@ -45,8 +45,7 @@ def _block(chunk: Sequence[tuple[int, Sequence[str]]], width: int) -> Rows:
 
 def text_column(cells: Sequence[str | None]) -> pa.Array:
     """Cells as a column: outer blanks removed, null where nothing is left."""
-    column = pa.array(cells, pa.string())
-    return column if column.null_count == len(column) else blank_to_null(column)
+    return blank_to_null(pa.array(cells, pa.string()))
 
 
 def widened(rows: Rows, width: int) -> Rows:

@@ -7,7 +7,6 @@ from glimmr.parse.tables.header import Columns, Group, Variant
 from glimmr.parse.tables.roles import Column, looked_at, payer_columns, roles
 from glimmr.parse.tables.vocabulary import PRICES, Named, Role
 
-PRICE_COLUMNS = frozenset(role.value for role in PRICES)
 _ITEM_PRICES = (Role.GROSS, Role.CASH, Role.MIN, Role.MAX)
 _SINGLE = (Role.DESCRIPTION, Role.SETTING, Role.BILLING_CLASS, Role.MODIFIERS, Role.NOTES, Role.CODE_TYPE)
 _TALL = (Role.PAYER, Role.PLAN, Role.METHODOLOGY, Role.NEGOTIATED)
@@ -32,7 +31,7 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]]) -> Columns
     payers = payer_columns(looked, found)
     columns = _built(names, looked, found, payers)
     says_what = Role.DESCRIPTION in columns.known or columns.codes
-    return columns if says_what and _has_price(columns, looked) else None
+    return columns if says_what and any(looked[index].numbers for index in price_columns(columns)) else None
 
 
 def _is_revenue_report(columns: Sequence[Column], found: dict[int, Named]) -> bool:
@@ -166,8 +165,8 @@ def unknown_columns(names: Sequence[str], known: set[int]) -> list[tuple[int, st
     return unknown
 
 
-def _has_price(columns: Columns, looked: Sequence[Column]) -> bool:
+def price_columns(columns: Columns) -> set[int]:
+    """Which columns hold prices: the item's, those of its variants, and the payers'."""
     prices = {index for variant in columns.variants for index in variant.money.values()}
     prices |= {columns.known[role.value] for role in PRICES if role.value in columns.known}
-    prices |= {index for group in columns.groups for index in group.metrics.values()}
-    return any(looked[index].numbers for index in prices)
+    return prices | {index for group in columns.groups for index in group.metrics.values()}

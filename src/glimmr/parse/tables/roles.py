@@ -35,11 +35,6 @@ class Column:
         """Whether most of its cells are numbers."""
         return self.numbers > 0 and self.numbers >= _MOSTLY * self.filled
 
-    @property
-    def is_money(self) -> bool:
-        """Whether most of its cells are numbers that look like money."""
-        return self.is_numeric and self.priced >= _MOSTLY * self.numbers
-
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number (`$1,234.50`, `(12)`)."""

@@ -112,7 +112,7 @@ def _candidates(columns: Columns, rows: Rows) -> Bools:
     """Records without a number where prices stand that follow a blank record or have a column's name there."""
     likely = np.concatenate([[False], np.diff(rows.numbers) > 1])
     numeric = np.zeros(len(rows), np.bool_)
-    for index in _price_columns(columns):
+    for index in legacy.price_columns(columns):
         column = rows.columns[index]
         if column.null_count == len(column):
             continue
@@ -124,12 +124,6 @@ def _candidates(columns: Columns, rows: Rows) -> Bools:
             names = np.array([legacy_header.is_name(text) for text in encoded.dictionary.to_pylist()])
             likely[texts] |= names[encoded.indices.to_numpy()]
     return likely & ~numeric
-
-
-def _price_columns(columns: Columns) -> set[int]:
-    found = {index for variant in columns.variants for index in variant.money.values()}
-    found |= {index for group in columns.groups for index in group.metrics.values()}
-    return found | {index for name, index in columns.known.items() if name in legacy.PRICE_COLUMNS}
 
 
 def _without_totals(rows: Rows, columns: Columns, intake: Intake, places: Places) -> Rows:

@@ -19,7 +19,6 @@ class Role(StrEnum):
     SETTING = "setting"
     BILLING_CLASS = "billing_class"
     MODIFIERS = "modifiers"
-    DRUG_UNIT = "drug_unit"
     GROSS = "gross_charge"
     CASH = "discounted_cash"
     MIN = "min_negotiated"
