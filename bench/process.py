@@ -70,9 +70,7 @@ def _compile() -> None:
 def _one_thread() -> Iterator[None]:
     from glimmr.jobs.child import HEAP  # noqa: PLC0415 - for the parent alone: what is measured imports its own things
 
-    environment = dict.fromkeys(_THREADS, "1") | {
-        "GLIBC_TUNABLES": HEAP
-    }  # as the product's own child processes have it
+    environment = dict.fromkeys(_THREADS, "1") | HEAP  # as the product's own child processes have it
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:

@@ -5,11 +5,17 @@ from pathlib import Path
 import pytest
 
 from glimmr.stores.database import Database, migrate, sqlite_url
-from tests.support.servers import PostgreSql, RedisServer
+from tests.support.chaos_report import ChaosReport
+from tests.support.servers import PostgreSql, RedisServer, S3Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also what is slow, large or needs root")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # not in a process of pytest-xdist
+        config.pluginmanager.register(ChaosReport())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,6 +49,21 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 API, started once; each test has a bucket of its own in it."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a new bucket; the environment says how to reach it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.bucket()
+
+
 @pytest.fixture
 def sqlite_database_url(tmp_path: Path) -> str:
     """A new SQLite file with the schema."""
@@ -51,6 +72,12 @@ def sqlite_database_url(tmp_path: Path) -> str:
     migrate(database)
     database.close()
     return url
+
+
+@pytest.fixture
+def postgresql_database_url(postgresql: PostgreSql) -> str:
+    """A PostgreSQL database with the schema and nothing in it."""
+    return postgresql.emptied_url()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,15 +5,16 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from glimmr import fleet
+from glimmr import events, fleet
 from glimmr.errors import DiskFull, UsageError
-from glimmr.jobs import ledger
+from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
+from glimmr.jobs.selection import Which
 from glimmr.model import FileReport, Found, Skipped
 from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_file
@@ -24,16 +25,22 @@ from glimmr.scan.sources import SOURCES
 from glimmr.settings import Settings
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
-from glimmr.watch import report
+from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
+from glimmr.watch.doctor import examine, remaining
 
 _GB = 10**9
 
 
 def price_table_of(settings: Settings) -> PriceTable:
     """The price table for readers. Raises UsageError when there is none yet."""
-    if not fleet.is_fleet(settings):
-        _must_exist(settings.data / "lake", settings)
+    lake = settings.data / "lake"
+    if not fleet.is_fleet(settings) and not lake.exists():
+        if (settings.data / "glimmr.sqlite").exists():
+            raise UsageError(
+                f"the price table {lake} is gone: `glimmr doctor --fix` and then `glimmr worker --drain` make it again"
+            )
+        raise _nothing_yet(settings)
     return PriceTable(fleet.lake(settings))
 
 
@@ -57,11 +64,21 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
     already, or what a fleet lacks, DiskFull when there is too little space to begin.
     """
     alone = not fleet.is_fleet(settings)
-    with _alone(settings.data) if alone else fleet.own_scratch(settings) as scratch:
+    home = _alone(settings.data) if alone else fleet.own_scratch(settings)
+    with crash_points.heeded(settings.crash_at), home as scratch:
         check_space(settings)
-        with closing(fleet.database(settings)) as database, closing(Client(settings)) as client:
+        with (
+            closing(fleet.database(settings)) as database,
+            fleet.hosts(settings, database) as hosts,
+            closing(Client(settings, hosts)) as client,
+        ):
             migrate(database)
-            parts = _parts(settings, database, client, limit, scratch)
+            events.tell(events.DATABASE_MIGRATED)
+            parts = replace(
+                _parts(settings, database, client, scratch),
+                engine=fleet.engine(settings),
+                allowance=Allowance(limit),
+            )
             if alone:
                 _clear(scratch)
             parts.lake.create()
@@ -93,7 +110,7 @@ def _alone(folder: Path) -> Generator[Path]:
         yield folder / "scratch"
 
 
-def _parts(settings: Settings, database: Database, client: Client, limit: int | None, scratch: Path) -> Parts:
+def _parts(settings: Settings, database: Database, client: Client, scratch: Path) -> Parts:
     return Parts(
         settings=settings,
         database=database,
@@ -102,9 +119,8 @@ def _parts(settings: Settings, database: Database, client: Client, limit: int | 
         client=client,
         sources={name: build(settings) for name, build in SOURCES.items()},
         scratch=scratch,
-        engine=fleet.engine(settings),
+        partials=settings.data / "scratch" / fleet.PARTIALS,
         alone=not fleet.is_fleet(settings),
-        allowance=Allowance(limit),
     )
 
 
@@ -118,6 +134,8 @@ def _clear(scratch: Path) -> None:
     except OSError as error:
         raise UsageError(f"{scratch} cannot be a folder ({error.strerror}): remove it or mount it") from error
     for left in scratch.iterdir():
+        if left.name == fleet.PARTIALS:
+            continue  # downloads go on from there
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:
@@ -147,7 +165,8 @@ def _nothing_yet(settings: Settings) -> UsageError:
 def status(settings: Settings) -> dict[str, Any]:
     """What is known, how the files ended, what is going on. Raises UsageError when there is nothing yet."""
     with looking(settings) as database:
-        return report.status(database) | {"working_pid": holder(settings.data)}
+        said = {"working_pid": holder(settings.data), "redis": fleet.redis_status(settings)}
+        return report.status(database) | said
 
 
 def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, Any]]:
@@ -156,9 +175,75 @@ def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, 
         return database.read(lambda connection: ledger.listing(connection, most=limit, **equal))
 
 
+def job(settings: Settings, job_id: int) -> dict[str, Any]:
+    """Everything about one job, with its `attempts`. Raises UsageError when there is no such job."""
+    with looking(settings) as database:
+        return database.read(lambda connection: report.job(connection, job_id))
+
+
+def pause(settings: Settings, step: str, *, paused: bool) -> None:
+    """Let no job of `step` start, or let them start again."""
+    with looking(settings) as database:
+        database.write(lambda connection: ledger.pause(connection, step, paused=paused))
+
+
+def unknown_jobs(settings: Settings, ids: Sequence[int]) -> list[int]:
+    """Those of these ids that no job has. Raises UsageError when there is nothing yet."""
+    with looking(settings) as database:
+        return database.read(lambda connection: selection.unknown(connection, ids)) if ids else []
+
+
+def cancel(settings: Settings, **meant: Any) -> orders.Cancelled:
+    """Stop jobs that wait or run, whoever works on them; `meant` as in `Which`."""
+    with _ordering(settings) as parts:
+        return orders.cancel(parts.database, line.steps(parts), Which(**meant))
+
+
+def again(settings: Settings, **meant: Any) -> orders.Again:
+    """Put again what failed; let what waits for a later try run now; `meant` as in `Which`."""
+    with _ordering(settings) as parts:
+        return orders.again(parts.database, line.steps(parts), Which(**meant))
+
+
+@contextmanager
+def _ordering(settings: Settings) -> Generator[Parts]:
+    """The line for who gives orders: small transactions beside whoever works, so no lock is needed for them."""
+    with looking(settings) as database, closing(Client(settings)) as client:
+        yield _parts(settings, database, client, settings.data / "scratch")
+
+
+def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]:
+    """What must be true and is not (see `watch.doctor`), and how many breaches remain. Without `fix` it only looks.
+
+    Raises UsageError when there is nothing yet, or another process works in the data folder and repairs by itself.
+    """
+    alone = not fleet.is_fleet(settings)
+    with looking(settings) as database, _mending(settings.data) if fix and alone else nullcontext():
+        if fix:
+            migrate(database)
+        with closing(Client(settings)) as client:
+            scratch = settings.data / "scratch"
+            parts = _parts(settings, database, client, scratch if alone else scratch / "doctor")
+            examined = examine(line.everything(parts), line.cure(parts) if fix else None)
+    return examined, remaining(examined)
+
+
+@contextmanager
+def _mending(folder: Path) -> Generator[None]:
+    """The lock on the data folder, for who repairs."""
+    lock = FolderLock.take(folder)
+    if lock is None:
+        raise UsageError(
+            f"process {holder(folder) or '(unknown)'} works in {folder}, and repairs by itself what it can, within 30 s"
+            " (what lists a shelf, within 10 minutes): --fix is for when nobody is at work"
+        )
+    with lock:
+        yield
+
+
 def counts(parts: Parts) -> dict[str, dict[str, int]]:
     """Jobs by step and state, in the line's order."""
-    return report.by_step(parts.database.read(ledger.counts), list(line.steps(parts)))
+    return report.by_step(parts.database.read(ledger.counts), line.ROOMS)
 
 
 def summary(parts: Parts, board: Board) -> dict[str, Any]:
@@ -195,9 +280,12 @@ async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool,
     await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
 
 
-async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> None:
-    """Work off the jobs there are, and those that come, until `stop` is set or (`drain`) none is left."""
-    await line.walk(parts, [], stop, until_idle=drain)
+async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> bool:
+    """Work off the jobs there are and those that come, and keep the schedules, until `stop` is set.
+
+    With `drain` until no job is left, without schedules. Returns whether it ended because it has grown too big.
+    """
+    return await line.serve(parts, stop, drain=drain)
 
 
 async def check_one(settings: Settings, source: str, tell: Tell) -> FileReport:

@@ -20,11 +20,13 @@ GlimmrError
 │   └── Bomb · TooDeep · TooManyMembers · UnpackedTooLarge · Encrypted · ForbiddenDtd
 ├── LocalFault                     this machine or its services: charges no attempt
 │   ├── DiskFull · StorageFault · DatabaseFault · ShuttingDown
+├── HostRests (seconds)            a host that failed again and again is left alone: charges no attempt
 ├── ChildError                     work in a child process
 │   ├── OutOfMemory · OutOfTime · ChildCrashed
 ├── NotReconciled                  rows in ≠ items out + rows rejected: a bug of ours
 ├── LeaseLost                      this job belongs to somebody else now
 └── JobCancelled                   an operator stopped it
+    └── FileRemoved                what it works on is not known any more
 """
 
 
@@ -117,7 +119,11 @@ class BodyCut(FetchError):
 
 
 class RangeMismatch(FetchError):
-    """A partial answer does not continue where we stopped."""
+    """A partial answer does not continue where we stopped. `size_bytes` is the file's, where the server says it."""
+
+    def __init__(self, message: str = "", *, url: str = "", size_bytes: int | None = None) -> None:
+        super().__init__(message, url=url)
+        self.size_bytes = size_bytes
 
 
 class BadRedirect(FetchError):
@@ -263,6 +269,14 @@ class ShuttingDown(LocalFault):
     """The process is stopping; the job is handed back."""
 
 
+class HostRests(GlimmrError):
+    """A host that failed again and again is left alone for a while: `seconds` from now."""
+
+    def __init__(self, message: str = "", *, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class ChildError(GlimmrError):
     """Work in a child process failed as a whole."""
 
@@ -289,3 +303,7 @@ class LeaseLost(GlimmrError):
 
 class JobCancelled(GlimmrError):
     """An operator stopped this job."""
+
+
+class FileRemoved(JobCancelled):
+    """What the job works on was removed meanwhile: nobody wants it any more."""

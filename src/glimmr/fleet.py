@@ -1,20 +1,29 @@
 """What the three URLs mean: one machine or a fleet, and where database, store, scratch and jobs' messages then are."""
 
+import asyncio
 import os
 import shutil
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from glimmr.errors import UsageError
 from glimmr.jobs.engines import Engine
+from glimmr.net.hosts import Hosts
+from glimmr.net.politeness import LocalPoliteness
 from glimmr.settings import Settings
 from glimmr.stores.blobs import Blobs
 from glimmr.stores.database import Database, sqlite_url
 from glimmr.stores.folder_lock import FolderLock
+from glimmr.stores.hosts import HostBook
 from glimmr.stores.lake import Lake
+from glimmr.stores.turns import FleetTurns
 
+PARTIALS = "partial"
+"""The folder in scratch that outlives processes."""
 _WHAT = {
     "database_url": "the PostgreSQL all its processes share",
     "store_url": "where all of them keep bytes and prices: an object store's URL, or a folder all of them see",
@@ -44,37 +53,70 @@ def database(settings: Settings) -> Database:
     """The fleet's PostgreSQL, or the file in the data folder. Raises UsageError when it cannot be one."""
     if not is_fleet(settings):
         return Database(sqlite_url(settings.data / "glimmr.sqlite"))
-    try:
+    with _installed("GLIMMR_DATABASE_URL"):
         return Database(settings.database_url)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"GLIMMR_DATABASE_URL needs what is not installed ({error.name}): glimmr[fleet]") from None
 
 
 def blobs(settings: Settings) -> Blobs:
     """Where bytes are kept."""
-    return Blobs(_shelf(settings, "blobs"))
+    return Blobs(_shelf(settings, "blobs"), settings.store_timeout_seconds)
 
 
 def lake(settings: Settings) -> Lake:
     """Where the price table is."""
-    return Lake(_shelf(settings, "lake"))
+    return Lake(_shelf(settings, "lake"), settings.store_timeout_seconds)
 
 
 def engine(settings: Settings) -> Engine | None:
     """What brings this process its jobs; None: it looks into the ledger itself. Raises UsageError."""
     if not settings.redis_url or not is_fleet(settings):
         return None
-    try:
-        # Slow to import, and only a fleet has it.
-        from glimmr.jobs.engines.docket import DocketEngine  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise UsageError(f"GLIMMR_REDIS_URL needs what is not installed ({error.name}): glimmr[fleet]") from None
+    with _installed("GLIMMR_REDIS_URL"):
+        from glimmr.jobs.engines.docket import DocketEngine  # noqa: PLC0415 - slow, and only a fleet has it
     return DocketEngine(
         settings.redis_url,
         family=settings.redis_family,
         timeout_seconds=settings.redis_timeout_seconds,
         max_connections=settings.redis_max_connections,
     )
+
+
+def redis_status(settings: Settings) -> dict[str, Any] | None:
+    """What Redis says of itself and of every connection of ours, asked now; None: there is none. Raises UsageError."""
+    if not settings.redis_url or not is_fleet(settings):
+        return None
+    with _installed("GLIMMR_REDIS_URL"):
+        from glimmr.jobs.engines.redis_health import RedisHealth  # noqa: PLC0415 - as `engine`
+
+    async def ask() -> dict[str, Any]:
+        health = RedisHealth(
+            settings.redis_url, client_name="glimmr-status", timeout_seconds=settings.redis_timeout_seconds
+        )
+        try:
+            return asdict(await health.check())
+        finally:
+            await health.close()
+
+    return asyncio.run(ask())
+
+
+@contextmanager
+def _installed(name: str) -> Generator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{name} needs what is not installed ({error.name}): glimmr[fleet]") from None
+
+
+@contextmanager
+def hosts(settings: Settings, database: Database) -> Generator[Hosts]:
+    """What is known of the hosts that are asked; in a fleet all processes count as one."""
+    book = HostBook(database)
+    if not is_fleet(settings):
+        yield Hosts(LocalPoliteness(settings.connections_per_host), book, scale=settings.retry_scale)
+        return
+    with closing(FleetTurns(database, settings.connections_per_host, f"{socket.gethostname()}-{os.getpid()}")) as turns:
+        yield Hosts(turns, book, scale=settings.retry_scale)
 
 
 @contextmanager
@@ -87,7 +129,7 @@ def own_scratch(settings: Settings) -> Generator[Path]:
         raise UsageError(f"another process works in {mine}: name another folder with --data")
     with lock:
         for other in root.iterdir():
-            if other.is_dir() and not other.is_symlink() and other != mine:
+            if other.is_dir() and not other.is_symlink() and other not in (mine, root / PARTIALS):
                 _sweep(other)
         try:
             yield mine

@@ -141,8 +141,8 @@ class FileReport:
     members: tuple[MemberReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain JSON types."""
-        return asdict(self)
+        """The report as plain JSON types, whose texts any file or database takes."""
+        return storable(asdict(self))
 
     @staticmethod
     def from_dict(facts: dict[str, Any]) -> "FileReport":
@@ -173,3 +173,34 @@ def _member(facts: dict[str, Any]) -> MemberReport:
 def _finding(facts: dict[str, Any]) -> Finding:
     whole: dict[str, Any] = {**facts, "examples": tuple(Example(**example) for example in facts["examples"])}
     return Finding(**whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a host stands. Moments are seconds since 1970; `until` 0 means that it does not rest.
+
+    `failures` count since `since`; `opened` is how often in a row it was sent to rest.
+    """
+
+    failures: int = 0
+    since: float = 0.0
+    until: float = 0.0
+    opened: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it rests, or waits for its probe."""
+        return self.until > 0
+
+
+def storable(value: Any) -> Any:
+    """The same with a question mark for each half of a surrogate pair: JSON may hold one, UTF-8 may not."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        told: dict[Any, Any] = value
+        return {storable(key): storable(one) for key, one in told.items()}
+    if isinstance(value, list | tuple):
+        several: list[Any] = [storable(one) for one in value]
+        return several if isinstance(value, list) else tuple(several)
+    return value

@@ -79,7 +79,7 @@ class Rule:
 
 # RELIABILITY.md §4: the first two are short enough for a passing fault to be over within five minutes.
 _SCHEDULE = (30.0, 2 * _MINUTE, 8 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY)
-_SERVER_WAIT_SECONDS = (5.0, 6 * _HOUR)
+SERVER_WAIT_SECONDS = (5.0, 6 * _HOUR)
 _SERVER_BELIEVED = 3  # times that a server's own Retry-After counts alone
 _LOCAL_SECONDS = 5.0
 _ALTERNATE_SECONDS = 5.0
@@ -187,6 +187,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     errors.StorageFault: _LOCAL,
     errors.DatabaseFault: _LOCAL,
     errors.ShuttingDown: _LOCAL,
+    errors.HostRests: _LOCAL,
     asyncio.CancelledError: _LOCAL,
     KeyboardInterrupt: _LOCAL,
     SystemExit: _LOCAL,
@@ -199,6 +200,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     # nobody's
     errors.LeaseLost: _never(Outcome.CANCELLED, "superseded"),
     errors.JobCancelled: _never(Outcome.CANCELLED, "operator"),
+    errors.FileRemoved: _never(Outcome.CANCELLED, "file_removed"),
     # whatever nobody has classified yet
     BaseException: _ours(Outcome.INTERNAL_ERROR, "unclassified", 3),
 }
@@ -222,7 +224,8 @@ def decide(error: BaseException, history: History | None = None, policy: Policy 
     reason = _reason(error, rule)
     verdict = Verdict(outcome=rule.outcome, reason=reason, klass=rule.klass)
     if rule.klass is Class.LOCAL:
-        return replace(verdict, delay_seconds=_LOCAL_SECONDS * policy.scale)
+        rests_seconds = error.seconds * policy.jitter() if isinstance(error, errors.HostRests) else 0.0
+        return replace(verdict, delay_seconds=max(rests_seconds, _LOCAL_SECONDS * policy.scale))
     alternate = _next_alternate(rule, reason, history, policy)
     if history.failures + 1 >= policy.max_attempts:
         return verdict
@@ -269,6 +272,6 @@ def _delay(error: BaseException, rule: Rule, reason: str, history: History, poli
     said = error.retry_after_seconds if isinstance(error, errors.HttpError) else None
     if said is None:
         return ours
-    least, most = _SERVER_WAIT_SECONDS
+    least, most = SERVER_WAIT_SECONDS
     theirs = min(max(said, least), most)
     return theirs if history.same(reason) < _SERVER_BELIEVED else max(theirs, ours)

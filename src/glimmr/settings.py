@@ -49,12 +49,19 @@ class Settings(BaseSettings):
     )
     redis_timeout_seconds: float = Field(2.0, gt=0, description="Longest wait for an answer of Redis.")
     redis_max_connections: int = Field(
-        50, ge=10, description="Most connections to Redis of one step of one worker; each uses about six."
+        50, ge=10, description="Most connections to Redis of one step of one worker; each uses about five."
     )
     store_url: str = Field(
         "",
         description="Where a fleet keeps bytes and price table: `s3://…`, `gs://…`, `az://…`, or a folder that all its"
         " workers see; needs `GLIMMR_DATABASE_URL`. Empty: the data folder.",
+    )
+    store_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="Longest wait for one answer of the object store. Bytes go up in parts of 5 MiB, four at a time,"
+        " and each must get there within this time.",
     )
     allow_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks (comma-separated) asked although they are not public, on any port."
@@ -64,17 +71,26 @@ class Settings(BaseSettings):
     )
     ca_bundle: str = Field("", description="File of trusted certificates; default is the system's.")
     contact: str = Field("", description="E-mail or address told to servers in the User-Agent.")
+    browser_agent: str = Field(
+        "",
+        description="A browser's User-Agent, shown to servers that refuse the honest one in every other way. Empty:"
+        " never.",
+    )
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
     )
     pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window of 180 seconds.")
     pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
+    scans: int = Field(1, ge=1, le=64, description="Scans (a source asked about one place) at a time.")
     downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
     parses: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         le=1024,
         description="Files parsed at a time; default is the cores.",
+    )
+    publishes: int = Field(
+        1, ge=1, le=64, description="Price lists published at a time; more only wait for each other's commits."
     )
     connections_per_host: int = Field(2, ge=1, le=1024, description="Connections to one host at a time.")
     connect_timeout_seconds: float = Field(20.0, gt=0, le=86_400, description="Longest wait for a connection.")
@@ -84,6 +100,9 @@ class Settings(BaseSettings):
     download_deadline_seconds: float = Field(1800.0, gt=0, description="Least time allowed for a whole download.")
     download_deadline_rate_bytes: int = Field(
         50_000, ge=1, description="Bytes per second that stretch the download deadline of large files."
+    )
+    download_deadline_cap_seconds: float = Field(
+        43_200.0, gt=0, description="Most time allowed for a whole download, however large."
     )
     max_file_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that is brought home.")
     max_unpacked_bytes: int = Field(20 * 2**30, ge=1, description="Largest size a container may unpack to.")
@@ -104,12 +123,42 @@ class Settings(BaseSettings):
         ge=0,
         description="`glimmr run` waits for retries due within this time, and leaves later ones in the ledger.",
     )
+    scan_schedule: str = Field(
+        "0 3 * * 0",
+        description="When `glimmr serve` and `worker` ask the sources again, addresses known included: minute, hour,"
+        " day, month and weekday, in UTC. `off`: never.",
+    )
+    scan_states: str = Field(
+        "",
+        description="States or territories (comma-separated, or `all`) PRA is asked about by that schedule."
+        " Empty: whatever was scanned before, lists of your own included.",
+    )
+    prune_schedule: str = Field(
+        "30 2 * * *", description="When ended jobs that are old are removed, as above. `off`: never."
+    )
+    keep_jobs_seconds: float = Field(604_800.0, gt=0, description="How long jobs that did not fail are kept.")
+    keep_jobs: int = Field(10_000, ge=1, description="Most jobs that are kept of each outcome that is no failure.")
+    keep_failures_seconds: float = Field(7_776_000.0, gt=0, description="How long failed jobs are kept.")
+    worker_memory_bytes: int = Field(
+        4 * 2**30,
+        ge=0,
+        description="A `glimmr serve` or `worker` that itself (children apart) has more memory ends in good order with"
+        " exit 75, to be started again. 0: never.",
+    )
     min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
+    keep_unreferenced_seconds: float = Field(
+        7 * 86_400.0, ge=0, description="Age at which bytes that belong to no snapshot are deleted."
+    )
     shrink_percent: float = Field(
         90.0, ge=0, le=100, description="A newer file with that many percent fewer prices is not trusted at once."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
+    )
+    crash_at: str = Field(
+        "",
+        description="For tests: `event:n` kills a process at work (SIGKILL) when it tells that event the n-th time,"
+        " `event:n:STOP` stops it, `log:FILE` writes down what it tells; several with commas.",
     )
 
     @field_validator("*")
@@ -119,12 +168,17 @@ class Settings(BaseSettings):
             raise ValueError(f"Input should be at most {_LARGEST:,}")
         return value
 
-    @field_validator("contact")
+    @field_validator("contact", "browser_agent")
     @classmethod
     def _sendable(cls, value: str) -> str:
         if not (value.isascii() and value.isprintable()) and value:
             raise ValueError("Input should be plain ASCII: it stands in a header of every request")
         return value
+
+    @field_validator("scan_schedule", "prune_schedule")
+    @classmethod
+    def _or_off(cls, value: str) -> str:
+        return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all
 
     @field_validator("allow_addresses", "connect_to", mode="before")
     @classmethod

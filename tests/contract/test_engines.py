@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from glimmr.jobs import dispatcher, doorbells, ledger
 from glimmr.jobs.engines import Engine
 from glimmr.jobs.engines.docket import DocketEngine
 from glimmr.jobs.engines.local import LocalEngine
-from glimmr.jobs.job import Job, NewJob, Result, Tell
+from glimmr.jobs.job import Due, Job, NewJob, Result, Tell
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Database
 from tests.support.servers import RedisServer
@@ -195,13 +195,15 @@ def full(server: RedisServer) -> None:
 
 def healed(server: RedisServer) -> None:
     server.run("REPLICAOF", "NO", "ONE")
-    server.run("CONFIG", "SET", "maxmemory", "0")
+    for name, value in (("maxmemory", "0"), ("save", ""), ("dir", str(server.folder))):
+        server.run("CONFIG", "SET", name, value)
 
 
 FAULTS = {
     "killed": (lambda s: s.kill(), lambda s: s.start()),
     "replica": (replica, healed),
     "full": pytest.param(full, healed, marks=pytest.mark.long),
+    "cannot-save": pytest.param(RedisServer.cannot_save, healed, marks=pytest.mark.long),
     "frozen": pytest.param(lambda s: s.freeze(), lambda s: s.thaw(), marks=pytest.mark.long),
 }
 
@@ -232,9 +234,13 @@ def test_without_redis_jobs_go_on_starting_and_with_it_they_are_carried_again(
         await until(lambda: engine.carries)
         heard = list[int]()
         hear = engine._hear
-        engine._hear = lambda due: (heard.append(due.id), hear(due))  # type: ignore[method-assign,func-returns-value]
+
+        async def listen(mine: Sequence[Due], rest: Sequence[Due]) -> None:
+            heard.extend(due.id for due in mine)
+            await hear(mine, rest)
+
         for line in engine._lines.values():
-            line._hear = engine._hear
+            line._hear = listen
         for n in range(20):  # docket itself may need a moment more than our own connection
             put(database, NewJob(step="toy", args={"after": n}))
             await until(lambda n=n: len(toy.ran) == 3 + n)

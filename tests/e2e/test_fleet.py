@@ -1,4 +1,4 @@
-"""The line as a fleet: processes on PostgreSQL, Redis and one shared folder; the same prices as on one machine."""
+"""The line as a fleet: processes on PostgreSQL, Redis and S3 or a shared folder; the same prices as on one machine."""
 
 import signal
 import subprocess
@@ -25,7 +25,7 @@ def server(built: World) -> Iterator[Server]:
         yield running
 
 
-def urls(postgresql: PostgreSql, store: Path, redis_server: RedisServer | None) -> dict[str, str]:
+def urls(postgresql: PostgreSql, store: Path | str, redis_server: RedisServer | None) -> dict[str, str]:
     given = {"GLIMMR_DATABASE_URL": postgresql.url(), "GLIMMR_STORE_URL": str(store)}
     if redis_server is not None:
         redis_server.run("FLUSHALL")
@@ -38,17 +38,27 @@ def workers_known(database: Database) -> int:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("with_redis", [True, pytest.param(False, marks=pytest.mark.long)], ids=["redis", "no redis"])
+@pytest.mark.parametrize(
+    ("with_redis", "in_bucket"),
+    [
+        (True, True),
+        pytest.param(True, False, marks=pytest.mark.long),
+        pytest.param(False, False, marks=pytest.mark.long),
+    ],
+    ids=["redis and bucket", "redis and folder", "folder alone"],
+)
 def test_a_fleet_ends_as_the_world_knows_it_must(
+    request: pytest.FixtureRequest,
     built: World,
     server: Server,
     postgresql: PostgreSql,
     redis_server: RedisServer,
-    tmp_path: Path,
     *,
+    tmp_path: Path,
     with_redis: bool,
+    in_bucket: bool,
 ) -> None:
-    store = tmp_path / "store"
+    store = f"{request.getfixturevalue('bucket')}/glimmr" if in_bucket else tmp_path / "store"
     env = line.environment(server, **urls(postgresql, store, redis_server if with_redis else None))
     words = [word for state in sorted({h.state for h in built.hospitals}) for word in ("--state", state)]
     worker = subprocess.Popen(line.command("worker", "--data", tmp_path / "b"), env=env)
@@ -74,8 +84,9 @@ def test_a_fleet_ends_as_the_world_knows_it_must(
     assert "rescued" not in ended
     assert workers_known(database) == 0
     database.close()
-    assert line.leftovers(store) == []
-    assert not list((tmp_path / "a" / "scratch").iterdir())
+    assert (line.leftovers(store) if isinstance(store, Path) else line.strays(store, tmp_path / "copies")) == []
+    assert line.summary("sql", "SELECT count(*) AS charges FROM charges", env=env)
+    assert [path for path in (tmp_path / "a" / "scratch").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.long

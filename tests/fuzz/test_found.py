@@ -37,3 +37,16 @@ def test_a_very_long_column_name_takes_no_longer_than_its_bytes(kind: str) -> No
 
 def test_a_column_name_of_very_many_words_without_blanks_ends_in_a_typed_outcome() -> None:
     ends_well(f"Description,{'charge' * 2000},Price\n".encode() + b"Gauze,1,2.50\n" * 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"hospital_name": "A", "version": "3.0.0", "location_name": ["\\ud800"], "standard_charge_information": []}',
+        '{"\\ud800": [{"description": "x", "code": "99213", "gross_charge": 5.0, "a": 3.0, "\\ud801 b": 2.0}]}',
+    ],
+    ids=["in the header", "in the name of a list"],
+)
+def test_half_a_surrogate_pair_ends_in_a_typed_outcome(text: str) -> None:
+    """JSON may hold one, no database or file of ours can."""
+    ends_well(text.encode())

@@ -65,7 +65,7 @@ def found_again(cell: str, rows: list[dict[str, Any]]) -> bool:
         or text.upper() in texts
         or (micro is not None and Decimal(micro).scaleb(-6) in numbers)
         or (counted is not None and Decimal(counted[0]) in numbers)
-        or (amount(text)[0] is None and text.lstrip("$ ").startswith("999") and "sentinel_nine_nines" in flags)
+        or (amount(text)[0] is None and text.lstrip("$ -").startswith("999") and "sentinel_nine_nines" in flags)
         or all(part in texts for part in re.split(r"[|,;\s]+", text) if part)  # modifiers
         or text.casefold() in {"ip", "op"}
     )

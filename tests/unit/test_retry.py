@@ -104,6 +104,7 @@ ROWS: list[tuple[BaseException, list[float], Outcome, str]] = [
     (errors.ChildCrashed(), T[:2], Outcome.INTERNAL_ERROR, "crashed"),
     (errors.NotReconciled(), [], Outcome.INTERNAL_ERROR, "not_reconciled"),
     (errors.JobCancelled(), [], Outcome.CANCELLED, "operator"),
+    (errors.FileRemoved(), [], Outcome.CANCELLED, "file_removed"),
     (errors.LeaseLost(), [], Outcome.CANCELLED, "superseded"),
     (ValueError("never seen"), T[:2], Outcome.INTERNAL_ERROR, "unclassified"),
     (errors.FetchError("never seen"), T[:2], Outcome.INTERNAL_ERROR, "unclassified"),

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from glimmr.errors import UsageError
+from glimmr.pipeline.parse_step import deadline_seconds
 from glimmr.settings import load
 
 
@@ -31,6 +32,19 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "glimmr.toml").write_text("downloads: 3\n", encoding="utf-8")
     with pytest.raises(UsageError, match="not valid TOML"):
         load()
+
+
+def test_a_file_may_be_read_for_an_hour_or_ten_minutes_a_gigabyte_and_a_place_scanned_for_half_an_hour() -> None:
+    assert [deadline_seconds(gb * 10**9, load()) for gb in (0, 6, 10)] == [3600, 3600, 6000]
+    assert load().scan_deadline_seconds == 1800
+
+
+def test_a_schedule_is_switched_off_by_a_word_since_an_empty_variable_counts_as_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GLIMMR_SCAN_SCHEDULE", "")
+    monkeypatch.setenv("GLIMMR_PRUNE_SCHEDULE", "off")
+    assert (load().scan_schedule, load().prune_schedule) == ("0 3 * * 0", "")
 
 
 def test_a_value_that_cannot_be_is_named_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:

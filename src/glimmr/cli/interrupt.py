@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -13,14 +14,25 @@ import typer
 from glimmr.errors import ShuttingDown
 
 _EXIT_INTERRUPTED = 130
+_MOST_STOP_SECONDS = 27.0
 _SHOW_CURSOR = "\x1b[?25h"
 Value = TypeVar("Value")
 
 
-async def until_idle(work: Callable[[asyncio.Event], Awaitable[None]]) -> bool:
-    """Do `work`, which stops when its event is set. Returns whether somebody interrupted it."""
+async def until_idle(work: Callable[[asyncio.Event], Awaitable[object]]) -> bool:
+    """Do `work`, which stops when its event is set. Returns whether somebody interrupted it.
+
+    Where stopping takes very long (a database that is away), the process ends all the same, within 30 s.
+    """
     stop = asyncio.Event()
-    _on_interrupt(stop.set, "unfinished work is handed back")
+
+    def interrupted() -> None:
+        stop.set()
+        timer = threading.Timer(_MOST_STOP_SECONDS, _end_at_once)
+        timer.daemon = True
+        timer.start()
+
+    _on_interrupt(interrupted, "unfinished work is handed back")
     await work(stop)
     return stop.is_set()
 

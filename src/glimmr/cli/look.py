@@ -8,8 +8,8 @@ import typer
 from glimmr.cli import show
 from glimmr.outcomes import Outcome
 
-_STEPS = ("scan", "download", "parse", "publish")
-_STATES = ("ready", "running", "done", "dead", "cancelled")
+STEPS = ("scan", "download", "parse", "publish", "upkeep")
+STATES = ("ready", "running", "done", "dead", "cancelled")
 
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder (GLIMMR_DATA).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -33,6 +33,14 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     working = f"process {facts['working_pid']} is at work" if facts["working_pid"] else "nobody is at work"
     rate = facts["success_rate"]
     typer.echo(f"{working}; {'no job has ended yet' if rate is None else f'{rate:.2%} of ended jobs succeeded'}")
+    if redis := facts["redis"]:
+        answers = f"{redis['role']}, {len(redis['connections'])} connections of ours" if redis["answers"] else "away"
+        typer.echo(f"Redis: {answers}{'; ' if redis['message'] else ''}{show.clean(redis['message'])}")
+    for step in facts["paused"]:
+        typer.echo(f"{step} is paused: `glimmr resume {step}` lets it go on")
+    if facts["repairs"]:
+        repaired = ", ".join(f"{one['repaired']:,} {one['name']}" for one in facts["repairs"])
+        typer.echo(f"repaired so far: {repaired} (docs/operate/doctor.md says what they are)")
     show.as_table(
         ("state", "outcome", "reason", "whose fault", "files"),
         [(o["state"], o["outcome"], o["reason"], o["fault"], f"{o['files']:,}") for o in facts["outcomes"]],
@@ -47,9 +55,11 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def jobs(
-    step: Annotated[str | None, typer.Option(help="Only jobs that scan, download, parse or publish.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only jobs that scan, download, parse, publish or upkeep.")] = None,
     state: Annotated[str | None, typer.Option(help="Only ready, running, done, dead or cancelled ones.")] = None,
     outcome: Annotated[str | None, typer.Option(help="Only jobs that ended so (docs/reference/outcomes.md).")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only jobs that ended for this reason.")] = None,
+    host: Annotated[str | None, typer.Option(help="Only jobs that ask this host.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most that many, newest first.")] = 50,
     data: Data = None,
     as_json: AsJson = False,
@@ -58,10 +68,11 @@ def jobs(
     from glimmr import app
     from glimmr.cli.options import load, one_of
 
-    one_of("--step", step, _STEPS)
-    one_of("--state", state, _STATES)
+    one_of("--step", step, STEPS)
+    one_of("--state", state, STATES)
     one_of("--outcome", outcome, [known.value for known in Outcome])
-    listed = app.jobs(load(data=data), step=step, state=state, outcome=outcome, limit=limit)
+    settings = load(data=data)
+    listed = app.jobs(settings, limit, step=step, state=state, outcome=outcome, reason=reason, host=host)
     if as_json:
         show.as_json(listed)
         return

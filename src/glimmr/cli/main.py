@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import ask, check, demo, look, read, work
+from glimmr.cli import ask, check, control, demo, doctor, look, read, timeline, work
 from glimmr.cli.show import clean_lines
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
@@ -45,8 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    work.run, work.worker, read.parse, check.validate, check.inspect, ask.prices, ask.sql, look.status, look.jobs,
-    demo.demo,
+    work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, ask.prices, ask.sql, look.status,
+    look.jobs, timeline.job, control.pause, control.resume, control.cancel, control.retry, doctor.doctor, demo.demo,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)
@@ -76,7 +76,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a file or a pipe gets UTF-8; a terminal may know fewer letters
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     try:
-        app()
+        app(prog_name="glimmr")
     except UsageError as error:
         _say(error)
         sys.exit(_EXIT_USAGE)

@@ -1,4 +1,4 @@
-"""`glimmr run`: the whole line, until idle. `glimmr worker`: one of a fleet's processes."""
+"""`glimmr run`: the whole line, until idle. `glimmr serve` and `worker`: at work until told to stop."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from glimmr.errors import UsageError
 
 _EXIT_INTERRUPTED = 130
+_EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: what keeps us running starts us again
 
 
 def run(
@@ -59,15 +60,48 @@ def worker(
 ) -> None:
     """Work off the jobs of a fleet (GLIMMR_DATABASE_URL, GLIMMR_STORE_URL, GLIMMR_REDIS_URL), on any number of hosts.
 
-    SIGTERM or Ctrl-C: takes nothing new, hands unfinished jobs back and ends. Exit 0: told to stop, or no job is left.
-    2: wrong usage. 130: interrupted while draining. On one machine it works off what `glimmr run` left.
+    Without --drain it keeps the schedules, too. SIGTERM or Ctrl-C: takes nothing new, hands unfinished jobs back and
+    ends within 30 s. What it does is told on standard error, a line each. Exit 0: told to stop, or no job is left.
+    1: this machine cannot work (no disk, a broken database). 2: wrong usage. 75: it grew over
+    GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: interrupted while draining, or ended before all was handed back.
+    On one machine it works off what `glimmr run` left.
     """
+    _work(data, drain=drain)
+
+
+def serve(
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder (GLIMMR_DATA).")] = None,
+) -> None:
+    """Work off the jobs there are and those that come, and keep the schedules, until SIGTERM or Ctrl-C.
+
+    On one machine nobody else can work in the data folder meanwhile; in a fleet it is one of the workers. What it does
+    is told on standard error, a line each. To stop, it hands unfinished jobs back, and ends within 30 s. Exit 0: told
+    to stop. 1: this machine cannot work (no disk, a broken database). 2: wrong usage. 75: it grew over
+    GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: ended before all was handed back.
+    """
+    _work(data, drain=False)
+
+
+def _work(data: Path | None, *, drain: bool) -> None:
     import asyncio
 
     from glimmr import app
     from glimmr.cli.interrupt import until_idle
+    from glimmr.cli.narrate import narrate
     from glimmr.cli.options import load
 
-    with app.working(load(data=data)) as parts:
-        interrupted = asyncio.run(until_idle(lambda stop: app.serve(parts, drain=drain, stop=stop)))
+    grown = False
+
+    async def work(stop: asyncio.Event) -> None:
+        nonlocal grown
+        grown = await app.serve(parts, drain=drain, stop=stop)
+
+    stop_telling = narrate()
+    try:
+        with app.working(load(data=data)) as parts:
+            interrupted = asyncio.run(until_idle(work))
+    finally:
+        stop_telling()
+    if grown and not interrupted:
+        sys.exit(_EXIT_AGAIN)
     sys.exit(_EXIT_INTERRUPTED if drain and interrupted else 0)

@@ -1,22 +1,35 @@
-"""From an address to a file in scratch with its sha256: streamed, bounded, and nothing left behind when it fails."""
+"""From an address to a file in scratch with its sha256: streamed, bounded, gone on with where it broke off."""
 
-import hashlib
-import os
-import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
+from typing import Any
 
-from glimmr.errors import DiskFull
+from glimmr.download.partial import Partial, partial
+from glimmr.errors import (
+    BodyCut,
+    ConnectionReset,
+    EmptyReply,
+    FetchError,
+    HeaderTimeout,
+    Http2Error,
+    LeaseLost,
+    RangeMismatch,
+    Stalled,
+    TooSlow,
+)
 from glimmr.model import Fetched
-from glimmr.net import Client, redact
+from glimmr.net import Answer, Client, direct, normalise, redact
 from glimmr.net.transfer import Progress
-from glimmr.stores.blobs import fault
+from glimmr.retry import Class, rule_for
 
-_GB = 10**9
+# What breaks a transfer in the middle: worth going on at once, as long as each try brings bytes (RELIABILITY.md §4).
+_BROKEN_OFF = (ConnectionReset, BodyCut, Stalled, TooSlow, Http2Error, EmptyReply, HeaderTimeout)
+_MOST_RESUMES, _MOST_RESTARTS = 10, 2
+_MUCH_BYTES = 16 * 2**20  # brought by one try, they let the count begin anew
+_LONGEST_PAUSE_SECONDS = 5.0
+_WAKE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,89 +45,77 @@ def bring(
     *,
     client: Client,
     scratch: Path,
+    name: str = "",
     tell: Progress | None = None,
     etag: str | None = None,
     last_modified: str | None = None,
     max_bytes: int | None = None,
     min_free_bytes: int = 0,
 ) -> Fetched | NotModified:
-    """Stream what is at `url` into a new file in the folder `scratch`; the caller removes it.
+    """Stream what is at `url` into a file in the folder `scratch`; the caller removes it.
 
-    `tell(bytes=, total=)` is called about twice a second and may raise to stop. Raises a FetchError, DiskFull before
-    the space is short (`min_free_bytes` stay free), StorageFault, or what `tell` raises; then no file is left.
+    A transfer that breaks off is gone on with by Range and If-Range, here and at the next call of the same `name` (the
+    `url`, where none is given) and folder; never with bytes of another version. `tell(bytes=, total=)` is called about
+    twice a second and may raise to stop. Raises a FetchError, DiskFull before the space is short (`min_free_bytes` stay
+    free), StorageFault, or what `tell` raises; then what is left, if anything, is what the next call goes on from.
     """
-    with _new_file(scratch) as (path, file):
-        sink = _HashedFile(file, path, min_free_bytes)
-        answer = client.fetch(url, sink, etag=etag, last_modified=last_modified, tell=tell, max_bytes=max_bytes)
-        sink.end()
+    told = tell or _silent
+    asked: dict[str, Any] = {"etag": etag, "last_modified": last_modified, "max_bytes": max_bytes}
+    with partial(scratch, name or url, tell=told, min_free_bytes=min_free_bytes, worth=_is_worth_keeping) as growing:
+        answer = _until_whole(client, url, growing, told, asked)
         if answer.not_modified:
-            path.unlink()
+            growing.throw_away()
             return NotModified(http_status=answer.status, final_url=redact(answer.final_url))
-    return Fetched(
-        path=str(path),
-        file_id=sink.sha256,
-        size_bytes=sink.size_bytes,
-        http_status=answer.status,
-        final_url=redact(answer.final_url),
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        content_type=answer.content_type,
-        disposition_name=answer.disposition_name,
-    )
+        return Fetched(
+            path=str(growing.keep()),
+            file_id=growing.sha256,
+            size_bytes=growing.size_bytes,
+            http_status=answer.status,
+            final_url=redact(answer.final_url),
+            etag=answer.etag,
+            last_modified=answer.last_modified,
+            content_type=answer.content_type,
+            disposition_name=answer.disposition_name,
+        )
 
 
-class _HashedFile:
-    """A sink that writes to a file and hashes what it writes. Its errors are this machine's, never the server's."""
-
-    def __init__(self, file: BinaryIO, path: Path, min_free_bytes: int) -> None:
-        self._file, self._path, self._min_free_bytes = file, path, min_free_bytes
-        self._hash = hashlib.sha256()
-        self.size_bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        """Of everything written, as 64 hex digits."""
-        return self._hash.hexdigest()
-
-    def begin(self, size_bytes: int | None) -> None:
-        """Refuse to begin what cannot end: raises DiskFull."""
-        free = shutil.disk_usage(self._path.parent).free
-        wanted = (size_bytes or 0) + self._min_free_bytes
-        if free < wanted:
-            raise DiskFull(
-                f"{self._path.parent}: {free / _GB:.2f} GB are free, {wanted / _GB:.2f} GB are needed for the next"
-                " file; free some (or lower GLIMMR_MIN_FREE_BYTES), and the work goes on by itself"
-            )
-
-    def write(self, data: bytes) -> None:
-        """Write and hash."""
+def _until_whole(client: Client, url: str, growing: Partial, tell: Progress, asked: dict[str, Any]) -> Answer:
+    """Ask, and go on asking for the rest while every try brings some."""
+    since, resumes, restarts = time.monotonic(), 0, 0
+    cut: FetchError | None = None
+    while True:
+        before = growing.size_bytes
         try:
-            self._file.write(data)
-        except OSError as error:
-            raise fault(error, f"could not write {self._path}") from error
-        self._hash.update(data)
-        self.size_bytes += len(data)
+            return client.fetch(direct(normalise(url)), growing, resume=growing.resume, since=since, tell=tell, **asked)
+        except RangeMismatch as error:
+            restarts += 1
+            if cut is not None and error.size_bytes == growing.size_bytes:
+                raise cut from error  # there is no more to be had: what was announced was wrong
+            if restarts > _MOST_RESTARTS:
+                raise
+            growing.restart()
+        except _BROKEN_OFF as error:
+            cut, gained = error, growing.size_bytes - before
+            resumes = 1 if gained >= _MUCH_BYTES else resumes + 1
+            if gained <= 0 or resumes > _MOST_RESUMES or growing.resume is None:
+                raise
+            growing.sync()
+            _pause(resumes, lambda: tell(bytes=growing.size_bytes, total=None))
 
-    def end(self) -> None:
-        """Hand what is still buffered to the disk."""
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise fault(error, f"could not write {self._path}") from error
+
+def _pause(resumes: int, tell: Progress) -> None:
+    """A moment for a server that is being restarted; longer each time."""
+    seconds = min(0.25 * 2 ** (resumes - 1), _LONGEST_PAUSE_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        tell()
+        time.sleep(min(left, _WAKE_SECONDS))
 
 
-@contextmanager
-def _new_file(scratch: Path) -> Generator[tuple[Path, BinaryIO]]:
-    """A new file, removed again when anything goes wrong. Its name is ours: a server's is never a path."""
-    path = scratch / f"{os.getpid()}-{uuid4().hex}.download"
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        file = path.open("xb")
-    except OSError as error:
-        raise fault(error, f"could not create a file in {scratch}") from error
-    try:
-        with file:
-            yield path, file
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+def _is_worth_keeping(error: BaseException) -> bool:
+    """Whether somebody will go on with what is here: the fault passes, or is ours, or another run has the job."""
+    return isinstance(error, LeaseLost) or rule_for(error).klass in (Class.TRANSIENT, Class.WAIT, Class.LOCAL)
+
+
+def _silent(**_: Any) -> None:
+    """Nobody wants to know."""

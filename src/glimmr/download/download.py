@@ -1,13 +1,17 @@
 """From an address to the shelf: the bytes under the name of their content, and nothing left in scratch."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from glimmr.download.bring import NotModified, bring
 from glimmr.model import Fetched
 from glimmr.net import Client
 from glimmr.net.transfer import Progress
+from glimmr.sniff import HEAD_BYTES, Kind, data_links, sniff
 from glimmr.stores.blobs import Blobs, blob_key
+
+_LARGEST_PAGE_BYTES = 4 * 2**20
 
 
 def download(
@@ -24,18 +28,20 @@ def download(
 ) -> Fetched | NotModified:
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
-    Blocking. Running it twice is harmless: equal bytes are one object. Raises what `bring` raises, and StorageFault.
+    A page with one link to a price file stands for that file; it is followed once. Blocking. Running it twice is
+    harmless: equal bytes are one object. Raises what `bring` raises, and StorageFault.
     """
-    answer = bring(
-        url,
-        client=client,
-        scratch=scratch,
-        tell=tell,
-        etag=etag,
-        last_modified=last_modified,
-        max_bytes=max_bytes,
-        min_free_bytes=min_free_bytes,
+    blobs.must_take_bytes()
+    asked = partial(
+        bring, client=client, scratch=scratch, tell=tell, max_bytes=max_bytes, min_free_bytes=min_free_bytes
     )
+    answer = asked(url, etag=etag, last_modified=last_modified)
+    if isinstance(answer, Fetched) and (link := _only_link(answer)):
+        Path(answer.path).unlink(missing_ok=True)
+        followed = asked(link, name=behind(url))
+        assert isinstance(followed, Fetched), "it was not asked whether it changed"
+        # What names a version of the file says nothing of the page, which is what the address will be asked for.
+        answer = replace(followed, etag=None, last_modified=None)
     if isinstance(answer, NotModified):
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)
@@ -44,3 +50,19 @@ def download(
     finally:
         path.unlink(missing_ok=True)
     return replace(answer, path=key)
+
+
+def behind(url: str) -> str:
+    """The name in scratch of the file that the page at `url` leads to."""
+    return f"{url}#"
+
+
+def _only_link(page: Fetched) -> str | None:
+    """Where a page leads, if it is one and leads to just one price file."""
+    if page.size_bytes > _LARGEST_PAGE_BYTES:
+        return None
+    head = Path(page.path).read_bytes()
+    if sniff(head[:HEAD_BYTES], page.size_bytes) is not Kind.HTML:
+        return None
+    links = data_links(head, page.final_url)
+    return links[0] if len(links) == 1 else None

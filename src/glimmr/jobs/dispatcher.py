@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from glimmr.jobs import ledger
 from glimmr.jobs.engines import Engine
@@ -19,6 +19,7 @@ _TICK_SECONDS = 0.25
 LOST_SECONDS = 5.0
 """A job that is due for so long, while a slot is free for so long, had a message that was lost."""
 _DOUBT_SECONDS = 10.0
+_UNRUNG_SECONDS = 1.0
 
 
 class Dispatcher:
@@ -26,11 +27,19 @@ class Dispatcher:
 
     `slots` says how many jobs of each step may be under way here at a time; steps it does not name are left alone.
     While the engine carries (a leader rings for what is due, see `doorbells`), only what was lost is looked for; when
-    something was, the ledger is drawn from directly for a while, as it is while the engine does not carry.
+    something was, the ledger is drawn from directly for a while, as it is while the engine does not carry. For jobs of
+    `unrung` steps nobody rings: they are looked for every second.
     """
 
     def __init__(
-        self, database: Database, engine: Engine, slots: Mapping[str, int], terms: Terms, in_thread: InThread
+        self,
+        database: Database,
+        engine: Engine,
+        slots: Mapping[str, int],
+        terms: Terms,
+        in_thread: InThread,
+        *,
+        unrung: Collection[str] = (),
     ) -> None:
         self._database, self._engine, self._slots, self._terms = database, engine, slots, terms
         self._in_thread = in_thread
@@ -40,6 +49,8 @@ class Dispatcher:
         self._look_at: set[str] = set(slots)
         self._quiet_since = dict.fromkeys(slots, time.monotonic())
         self._draw_until = float("-inf")
+        self._unrung = set(slots) & set(unrung)
+        self._looked_at = float("-inf")
 
     def wake(self, steps: Iterable[str] = ()) -> None:
         """Look at once for jobs of these steps."""
@@ -56,6 +67,7 @@ class Dispatcher:
             return True
         self._quiet_since[due.step] = time.monotonic()
         if due.id in self._under_way or self._free(due.step) <= 0:
+            self._engine.make_room(due.step, self._free(due.step))  # hearing of it took a slot there
             return False
         self._begin(due)
         return True
@@ -66,6 +78,12 @@ class Dispatcher:
         self._quiet_since[due.step] = time.monotonic()
         self._engine.make_room(due.step, self._free(due.step))
         self.wake({due.step, *steps})
+
+    def close(self) -> None:
+        """There is no free slot any more, also when jobs end."""
+        steps, self._slots = self._slots, {}
+        for step in steps:
+            self._engine.make_room(step, 0)
 
     async def pause(self, seconds: float = _TICK_SECONDS) -> None:
         """Until the next tick is due, or somebody wakes us."""
@@ -83,7 +101,14 @@ class Dispatcher:
         if not self._engine.carries or now < self._draw_until:
             await self._draw(look_at, 0.0)
             return
-        quiet = {step for step, since in self._quiet_since.items() if now - since >= LOST_SECONDS and self._free(step)}
+        if self._unrung and now - self._looked_at >= _UNRUNG_SECONDS:
+            self._looked_at = now
+            await self._draw(self._unrung, 0.0)
+        quiet = {
+            step
+            for step, since in self._quiet_since.items()
+            if step not in self._unrung and now - since >= LOST_SECONDS and self._free(step)
+        }
         for step in quiet:
             self._quiet_since[step] = now - LOST_SECONDS * random.uniform(0, 0.4)  # noqa: S311 - spreads the fleet
         if quiet and await self._draw(quiet, LOST_SECONDS):
@@ -114,7 +139,8 @@ class Dispatcher:
             )
         )
         for due in chosen:
-            if due.id not in self._under_way:  # it may have been rung for while we looked
+            # While we looked it may have been rung for, or others that took the slots.
+            if due.id not in self._under_way and self._free(due.step) > 0:
                 self._begin(due)
                 self._kept.add(due.id)
                 self._engine.keep(due)

@@ -1,15 +1,16 @@
 """How runs end in the database: fence, job, history row and what the step has to say, in one transaction."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from glimmr import events
+from glimmr.errors import LeaseLost, LocalFault
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Terms
 from glimmr.jobs.verdict import Decide, ending_of
 from glimmr.outcomes import Outcome
-from glimmr.stores.database import Connection
+from glimmr.stores.database import Connection, Database
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def finish(connection: Connection, job: Job, result: Result) -> dict[int, NewJob
     if result.apply is not None:
         following += result.apply(connection) or ()
     ids = ledger.enqueue(connection, following)
+    _tell_written(job, result.outcome)
     return {ids[new.key]: new for new in following if new.key in ids}
 
 
@@ -56,6 +58,49 @@ def end_with_step(connection: Connection, job: Job, ending: Ending, step: Step) 
     elif ending.charged:
         assert ending.outcome is not None, "a failure has the outcome it would end with"
         step.waits(connection, job, ending.outcome, ending)
+    _tell_written(job, ending.ended_as)
+
+
+Ends = Callable[[Connection], tuple[Job, Ending] | None]
+"""What run is to be ended now, and how, with its row locked; None when there is nothing to end any more."""
+
+
+def end_apart(
+    database: Database, steps: Mapping[str, Step], ends: Ends, also: Callable[[Connection], None] | None = None
+) -> bool:
+    """End a run nobody works on any more, with what its step has to write about that, in a transaction of its own.
+
+    `also` is done in the same one. A step that cannot write down the end of its job holds up neither it nor others.
+    False: there was nothing to end. Raises a LocalFault.
+    """
+
+    def once(*, with_step: bool) -> tuple[Job, Ending] | None:
+        def work(connection: Connection) -> tuple[Job, Ending] | None:
+            if (found := ends(connection)) is None:
+                return None
+            job, ending = found
+            if with_step:
+                end_with_step(connection, job, ending, steps[job.step])
+            else:
+                ledger.end(connection, job, ending)
+            if also is not None:
+                also(connection)
+            return found
+
+        return database.write(work)
+
+    try:
+        done = once(with_step=True)
+    except LeaseLost:
+        return False
+    except LocalFault:
+        raise
+    except Exception as bug:  # noqa: BLE001 - a job must end even when its step cannot say that it did
+        _LOG.exception("a step's own ending failed; its job ends without it: %s", broken("it", bug).message)
+        done = once(with_step=False)
+    if done:
+        tell_end(*done)
+    return done is not None
 
 
 def broken(error: BaseException | str, bug: Exception) -> Ending:
@@ -69,8 +114,13 @@ def broken(error: BaseException | str, bug: Exception) -> Ending:
     )
 
 
+def _tell_written(job: Job, ended_as: str) -> None:
+    """The only event inside a transaction: told again when that is repeated, and perhaps of what is then undone."""
+    events.tell(events.JOB_WRITTEN, **facts(job), ended_as=ended_as)
+
+
 def tell_end(job: Job, ending: Ending) -> None:
-    """Tell the listeners how a run ended; only ever after the commit."""
+    """Tell the listeners how a run ended, after the commit."""
     if ending.state == "ready":
         event = events.JOB_RETRIED if ending.charged else events.JOB_HANDED_BACK
         event = events.JOB_RESCUED if ending.stalled else event

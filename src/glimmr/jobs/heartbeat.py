@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from glimmr import events
 from glimmr.errors import JobCancelled, LeaseLost, LocalFault
 from glimmr.jobs import ledger
+from glimmr.jobs.endings import tell_end
 from glimmr.jobs.job import Ending, Held, Job, Terms
 from glimmr.jobs.run import Run, Runs
 from glimmr.jobs.steady import Steady
@@ -18,13 +19,24 @@ _LOG = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats every third of a lease; every second it reads which runs are cancelled or lost, and writes progress.
+    """Beats every 10 s (or third of a lease); every second it reads which runs are cancelled or lost.
 
+    A job's progress is written at most every 5 s, which extends its lease, too, and the next beat leaves it out: so a
+    running job's row is written less than once in 5 s.
     `failure` is what stopped it against its will: a bug, since a database that does not answer is waited for.
     """
 
-    def __init__(self, database: Database, owner: str, *, terms: Terms, runs: Runs, steady: Steady) -> None:
-        self._database, self._owner, self._terms = database, owner, terms
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        *,
+        terms: Terms,
+        runs: Runs,
+        steady: Steady,
+        sign_in: Callable[[Connection], None],
+    ) -> None:
+        self._database, self._owner, self._terms, self._sign_in = database, owner, terms, sign_in
         self._runs, self._steady = runs, steady
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
@@ -48,26 +60,37 @@ class Heartbeat:
         wait_seconds = min(_CONTROL_SECONDS, self._terms.beat_seconds)
         try:
             while not self._leave.wait(wait_seconds):
-                beats = time.monotonic() - beat_at >= self._terms.beat_seconds - wait_seconds / 2
-                if self._tick(beats=beats) and beats:
+                due = time.monotonic() - beat_at >= self._terms.beat_seconds - wait_seconds / 2
+                if self._tick(due=due) and due:
                     beat_at = time.monotonic()
         except Exception as error:  # noqa: BLE001 - kept: the worker raises it at its next tick
             self.failure = error
 
-    def _tick(self, *, beats: bool) -> bool:
+    def _tick(self, *, due: bool) -> bool:
         """One look at the ledger; False when the database did not answer."""
         before = self._runs.all()
+        beats = due or not self._steady.is_long_enough()  # each beat proves that the database takes them
+        told = [(run.job, progress) for run in before.values() if (progress := run.unwritten()) is not None]
         try:
-            self._obey(before, self._beat() if beats else self._look())
-            self._write_progress(before)
+            self._obey(before, self._write(told, beats=beats, due=due) if told or beats else self._look())
         except LocalFault as fault:
             _LOG.warning("heartbeat: %s", fault)
             return False
         return True
 
-    def _beat(self) -> list[Held]:
-        held = self._database.write(lambda connection: ledger.beat(connection, self._owner, self._terms.lease_seconds))
-        self._steady.beat()
+    def _write(self, told: Sequence[tuple[Job, dict[str, Any]]], *, beats: bool, due: bool) -> list[Held]:
+        lease_seconds = self._terms.lease_seconds
+        fresh_seconds = self._terms.write_seconds if due else lease_seconds  # a proof alone leaves the jobs' rows be
+
+        def work(connection: Connection) -> list[Held]:
+            ledger.write_progress(connection, told, lease_seconds)
+            if beats:
+                return ledger.beat(connection, self._owner, lease_seconds, self._sign_in, fresh_seconds=fresh_seconds)
+            return ledger.held(connection, self._owner)
+
+        held = self._database.write(work, longest_pause_seconds=_CONTROL_SECONDS)
+        if beats:
+            self._steady.beat()
         return held
 
     def _look(self) -> list[Held]:
@@ -94,7 +117,15 @@ class Heartbeat:
     def _hand_back(self, row: Held) -> None:
         # The answer to its claim was lost: nobody here knows that the job is ours.
         job = Job(
-            id=row.id, step="", args={}, host=None, priority=0, attempt=0, stalls=0, owner=self._owner, epoch=row.epoch
+            id=row.id,
+            step=row.step,
+            args={},
+            host=None,
+            priority=0,
+            attempt=0,
+            stalls=0,
+            owner=self._owner,
+            epoch=row.epoch,
         )
         ending = Ending(state="ready", ended_as="handed_back", message="the answer to its claim was lost")
 
@@ -105,9 +136,4 @@ class Heartbeat:
                 return False
 
         if self._database.write(work):
-            events.tell(events.JOB_HANDED_BACK, job=row.id, worker=self._owner, reason=ending.message)
-
-    def _write_progress(self, runs: dict[tuple[int, int], Run]) -> None:
-        told = [(run.job, progress) for run in runs.values() if (progress := run.unwritten()) is not None]
-        if told:
-            self._database.write(lambda connection: ledger.write_progress(connection, told))
+            tell_end(job, ending)

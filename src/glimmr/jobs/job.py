@@ -1,7 +1,7 @@
 """The nouns of the engine room: a job to be written, a job that runs, what a step gives back."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -79,6 +79,16 @@ class Ending:
     stalled: bool = False
 
 
+CANCELLED = Ending(
+    state="cancelled",
+    ended_as="cancelled",
+    outcome=Outcome.CANCELLED,
+    reason="operator",
+    message="cancelled by an operator",
+)
+"""How a job ends that an operator stopped before it ran."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One ended run, from the history. `number` is its epoch."""
@@ -101,15 +111,21 @@ class Terms:
 
     lease_seconds: float = 45.0
     max_stalls: int = 3
-    max_attempts: int = 13
+    max_attempts: int = 14
     connections_per_host: int = 2
     patience_seconds: float = 180.0
     stop_seconds: float = 5.0  # how long a run may take to notice that the worker stops
+    last_seconds: float = 900.0  # how long a run may go on in a worker that has grown too big
 
     @property
     def beat_seconds(self) -> float:
         """How often leases are extended."""
-        return self.lease_seconds / 3
+        return min(10.0, self.lease_seconds / 3)
+
+    @property
+    def write_seconds(self) -> float:
+        """The least time between two writes of a running job's row; each of them extends its lease."""
+        return min(5.0, self.beat_seconds / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +138,23 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A job that waits or runs: what it is about."""
+
+    id: int
+    step: str
+    key: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A run the ledger says a worker holds."""
 
     id: int
     epoch: int
     cancel_requested: bool
+    step: str
 
 
 class Tell(Protocol):
@@ -154,4 +181,11 @@ class Step(Protocol):
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The job failed and will run again later: write down what is known so far, in the same transaction."""
+        ...
+
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        """An operator wants what an ended job did (or failed to do) done again: the jobs for it, none if it is moot.
+
+        What has to be written down about it goes into the transaction that puts these jobs.
+        """
         ...

@@ -8,7 +8,7 @@ Only the run that holds a job (its id, owner and epoch, state running) may move 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, select
@@ -17,6 +17,7 @@ from glimmr.errors import LeaseLost
 from glimmr.jobs import statements as sql
 from glimmr.jobs.job import Attempt, Due, Ending, Held, Job, NewJob
 from glimmr.jobs.tables import jobs
+from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection
 
 _CLOCKS_DIFFER_SECONDS = 300.0  # machines of a fleet may differ by so much; the database's clock counts
@@ -95,11 +96,24 @@ def seize(connection: Connection, job_id: int, *, owner: str, lease_seconds: flo
     return _job(row.one_or_none())
 
 
-def beat(connection: Connection, owner: str, lease_seconds: float) -> list[Held]:
-    """Extend every lease of this worker. Returns what it holds; a run that is missing has lost its lease."""
-    connection.execute(sql.SEEN, {"worker": owner})
-    rows = connection.execute(sql.BEAT, {"holder": owner, "lease_seconds": lease_seconds})
-    return [Held(*row) for row in rows]
+def beat(
+    connection: Connection,
+    owner: str,
+    lease_seconds: float,
+    sign_in: Callable[[Connection], None] | None = None,
+    *,
+    fresh_seconds: float = 0.0,
+) -> list[Held]:
+    """Extend the leases of this worker, but those extended within `fresh_seconds`.
+
+    Returns what it holds; a run that is missing has lost its lease. `sign_in` is called when the worker was silent for
+    so long that its row was removed.
+    """
+    if not connection.execute(sql.SEEN, {"worker": owner}).rowcount and sign_in is not None:
+        sign_in(connection)
+    values = {"holder": owner, "lease_seconds": lease_seconds, "fresh_until_seconds": lease_seconds - fresh_seconds}
+    connection.execute(sql.BEAT, values)
+    return held(connection, owner)
 
 
 def held(connection: Connection, owner: str) -> list[Held]:
@@ -107,10 +121,11 @@ def held(connection: Connection, owner: str) -> list[Held]:
     return [Held(*row) for row in connection.execute(sql.HELD, {"holder": owner})]
 
 
-def write_progress(connection: Connection, told: Sequence[tuple[Job, dict[str, Any]]]) -> None:
-    """Keep what runs told of themselves; a run that lost its lease writes nothing."""
+def write_progress(connection: Connection, told: Sequence[tuple[Job, dict[str, Any]]], lease_seconds: float) -> None:
+    """Keep what runs told of themselves, and extend their leases; a run that lost its lease writes nothing."""
     if told:
-        connection.execute(sql.PROGRESS, [_fence(job) | {"progress_now": progress} for job, progress in told])
+        lease = {"lease_seconds": lease_seconds}
+        connection.execute(sql.PROGRESS, [_fence(job) | lease | {"progress_now": progress} for job, progress in told])
 
 
 def must_hold(connection: Connection, job: Job) -> None:
@@ -170,9 +185,9 @@ def expired(connection: Connection) -> list[Job]:
     return sorted(found, key=lambda job: job.id)
 
 
-def still_expired(connection: Connection, job: Job) -> bool:
-    """Whether this run's lease is still run out, with the row locked so that it stays so."""
-    return connection.execute(sql.STILL_EXPIRED, _fence(job)).first() is not None
+def lost_run(connection: Connection, job_id: int) -> Job | None:
+    """The run of this job if its lease is run out now, with the row locked so that it stays so."""
+    return _job(connection.execute(sql.LOST_RUN, {"job_id": job_id}).mappings().one_or_none())
 
 
 def running(connection: Connection) -> list[Job]:
@@ -185,9 +200,23 @@ def cancel(connection: Connection, ids: Collection[int]) -> list[int]:
     return sorted(connection.execute(sql.CANCEL, {"ids": list(ids)}).scalars())
 
 
-def to_cancel(connection: Connection, steps_known: Collection[str]) -> list[Due]:
-    """Waiting jobs of these steps whose cancelling was requested, a hundred at a time."""
-    return [Due(*row) for row in connection.execute(sql.TO_CANCEL, {"steps": list(steps_known)})]
+def to_cancel(connection: Connection, steps_known: Collection[str], *, after: int = 0, most: int = 100) -> list[Due]:
+    """Waiting jobs of these steps whose cancelling was requested, by id, from after that one on."""
+    rows = connection.execute(sql.TO_CANCEL, {"steps": list(steps_known), "after": after, "most": most})
+    return [Due(*row) for row in rows]
+
+
+def withdraw(connection: Connection, job_id: int, *, reason: str, message: str) -> bool:
+    """End a live job as cancelled, whoever runs it: its run finds that the lease is lost. False when it is not live."""
+    row = connection.execute(sql.LIVE_ONE, {"job_id": job_id}).mappings().one_or_none()
+    if row is None:
+        return False
+    ending = Ending(state="cancelled", ended_as="cancelled", outcome=Outcome.CANCELLED, reason=reason, message=message)
+    if row["owner"] is not None:
+        return end(connection, _job_of(row), ending)
+    values = {"job_id": job_id, "new_outcome": ending.outcome, "new_reason": reason, "new_message": message}
+    connection.execute(sql.WITHDRAW, values)
+    return True
 
 
 def pause(connection: Connection, step: str, *, paused: bool = True) -> None:
@@ -200,15 +229,28 @@ def resume(connection: Connection, step: str) -> None:
     pause(connection, step, paused=False)
 
 
+def paused(connection: Connection) -> list[str]:
+    """The steps that are paused."""
+    return sorted(connection.execute(sql.PAUSED).scalars())
+
+
 def hasten(connection: Connection, waiting: Iterable[NewJob]) -> None:
     """Let these jobs, where they wait for a later time, run now."""
     if rows := [{"waiting_key": new.key} for new in waiting]:
         connection.execute(sql.HASTEN, rows)
 
 
-def heed_the_clock(connection: Connection) -> None:
-    """Let jobs run now that were written under a clock that was ahead: else they wait until it comes to that again."""
-    connection.execute(sql.FROM_THE_FUTURE, {"delay_seconds": _CLOCKS_DIFFER_SECONDS})
+def hasten_one(connection: Connection, key: str) -> bool:
+    """Let the job of this key, where it waits for a later time, run now. Whether it did wait."""
+    return connection.execute(sql.HASTEN, {"waiting_key": key}).rowcount > 0
+
+
+def heed_the_clock(connection: Connection, *, but: Collection[str] = ()) -> None:
+    """Let jobs run now that were written under a clock that was ahead: else they wait until it comes to that again.
+
+    Not those of the steps `but`, whose time is their own.
+    """
+    connection.execute(sql.FROM_THE_FUTURE, {"delay_seconds": _CLOCKS_DIFFER_SECONDS, "but": list(but)})
 
 
 def sign_in(
@@ -219,18 +261,24 @@ def sign_in(
     connection.execute(sql.SIGN_IN, row)
 
 
-def free_slots(connection: Connection, silence_seconds: float) -> Counter[str]:
-    """Slots of all workers that have beaten within that time, by step, less the jobs that run."""
-    free: Counter[str] = Counter()
+def free_slots(connection: Connection, silence_seconds: float) -> tuple[Counter[str], Counter[str]]:
+    """Slots of all workers that have beaten within that time, by step, less the jobs that run; how many they are."""
+    free, workers = Counter[str](), Counter[str]()
     for slots in connection.execute(sql.SLOTS, {"delay_seconds": -silence_seconds}).scalars():
         free.update(slots or {})
+        workers.update((slots or {}).keys())
     free.subtract({row.step: row.jobs for row in connection.execute(sql.RUNNING_OF)})
-    return free
+    return free, workers
 
 
 def still_ready(connection: Connection, ids: Collection[int]) -> set[int]:
     """Those of these jobs that nobody has claimed yet."""
     return set(connection.execute(sql.STILL_READY, {"sent": list(ids)}).scalars()) if ids else set()
+
+
+def close_slots(connection: Connection, worker: str) -> None:
+    """Say that this worker takes nothing new."""
+    connection.execute(sql.CLOSE_SLOTS, {"worker": worker, "none": {}})
 
 
 def sign_out(connection: Connection, worker: str) -> None:

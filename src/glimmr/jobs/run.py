@@ -9,20 +9,19 @@ from glimmr.errors import GlimmrError
 from glimmr.jobs.job import Job
 
 _TELL_SECONDS = 0.25  # between two events of one run
-_WRITE_SECONDS = 5.0  # between two writes to one job's row
 
 
 class Run:
     """The `Tell` given to a step."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, job: Job, write_seconds: float) -> None:
+        self.job, self._write_seconds = job, write_seconds
         self.stopped: GlimmrError | None = None
         self.ending = False  # its last transaction has begun: nobody may stop it any more
         self._lock = threading.Lock()
         self._progress: dict[str, Any] = {}
         self._unwritten = False
-        self._told_at = self._written_at = float("-inf")
+        self._told_at, self._written_at = float("-inf"), time.monotonic()  # its claim wrote its row
 
     def __call__(self, **progress: Any) -> None:
         """Keep what the step says, and tell listeners now and then.
@@ -52,7 +51,7 @@ class Run:
         """The progress that should be written to the job's row now, or None."""
         with self._lock:
             now = time.monotonic()
-            if not self._unwritten or now - self._written_at < _WRITE_SECONDS:
+            if not self._unwritten or now - self._written_at < self._write_seconds:
                 return None
             self._unwritten, self._written_at = False, now
             return self._progress

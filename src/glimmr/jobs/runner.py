@@ -68,6 +68,7 @@ class Runner:
 
     async def _claim(self, due: Due) -> Run | None:
         run: Run | None = None
+        events.tell(events.JOB_OFFERED, job=due.id, step=due.step, host=due.host)
         self._runs.claiming(due.id)
         try:
             job = await self._write(
@@ -79,7 +80,7 @@ class Runner:
                     connections_per_host=self._terms.connections_per_host,
                 )
             )
-            run = Run(job) if job is not None else None
+            run = Run(job, self._terms.write_seconds) if job is not None else None
         except LocalFault as fault:
             _LOG.warning("job %d cannot be claimed: %s", due.id, fault)
         finally:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -22,8 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from glimmr.jobs.tables import LIVE, READY, RUNNING, attempts, jobs, steps, workers
+from glimmr.jobs.tables import LIVE, READY, RUNNING, attempts, jobs, repairs, steps, workers
 from glimmr.stores.clock import lease_clock, lease_era, moment
+from glimmr.stores.tables import hosts
 
 _NOW = moment(literal(0.0, Double()))
 _LATER = moment(bindparam("delay_seconds", type_=Double()))
@@ -31,7 +33,8 @@ _LEASE_END = lease_clock(bindparam("lease_seconds", type_=Double()))
 _LEASE_NOW = lease_clock(literal(0.0, Double()))
 
 _WANTED = not_(jobs.c.cancel_requested)
-_UNPAUSED = jobs.c.step.not_in(select(steps.c.step).where(steps.c.paused))
+PAUSED = select(steps.c.step).where(steps.c.paused)
+_UNPAUSED = jobs.c.step.not_in(PAUSED)
 # The step is hidden from SQLite's planner, which would take the index by step although another one finds a few rows.
 _STEP_KNOWN = jobs.c.step.concat("").in_(bindparam("steps", expanding=True))
 _busy = jobs.alias("busy")
@@ -43,6 +46,8 @@ _HOST_FREE = or_(
     .correlate(jobs)
     .scalar_subquery(),
 )
+# A host that failed again and again is left alone for a while (`net.breaker`): its jobs wait uncharged.
+_HOST_AWAKE = not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _NOW))
 _FENCE = and_(
     jobs.c.id == bindparam("job_id"),
     jobs.c.owner == bindparam("holder"),
@@ -103,6 +108,7 @@ DUE = (
         _WANTED,
         _UNPAUSED,
         _HOST_FREE,
+        _HOST_AWAKE,
         or_(jobs.c.host.is_(None), jobs.c.host.not_in(bindparam("full_hosts", expanding=True))),
         jobs.c.id.not_in(bindparam("sent", expanding=True)),
     )
@@ -118,27 +124,30 @@ AWAITED = select(
             _UNPAUSED,
             _STEP_KNOWN,
             jobs.c.run_at <= _LATER,
+            not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _LATER)),
         ),
     )
 )
 CLAIM = (
     update(jobs)
-    .where(jobs.c.id == bindparam("job_id"), READY, jobs.c.run_at <= _NOW, _WANTED, _UNPAUSED, _HOST_FREE)
+    .where(jobs.c.id == bindparam("job_id"), READY, jobs.c.run_at <= _NOW, _WANTED, _UNPAUSED, _HOST_FREE, _HOST_AWAKE)
     .values(_TAKEN)
     .returning(*_RUN)
 )
 SEIZE = (
     update(jobs).where(jobs.c.id == bindparam("job_id"), READY, jobs.c.cancel_requested).values(_TAKEN).returning(*_RUN)
 )
-_HELD = (jobs.c.id, jobs.c.epoch, jobs.c.cancel_requested)
-BEAT = (
-    update(jobs)
-    .where(jobs.c.owner == bindparam("holder"), RUNNING)
-    .values(lease_until=_LEASE_END, lease_era=lease_era())
-    .returning(*_HELD)
+_HELD = (jobs.c.id, jobs.c.epoch, jobs.c.cancel_requested, jobs.c.step)
+_EXTENDED: Mapping[Any, Any] = {"lease_until": _LEASE_END, "lease_era": lease_era()}
+# A lease that was extended a moment ago, with the job's progress, is left alone.
+_STALE = or_(
+    jobs.c.lease_until < lease_clock(bindparam("fresh_until_seconds", type_=Double())), jobs.c.lease_era != lease_era()
 )
+BEAT = update(jobs).where(jobs.c.owner == bindparam("holder"), RUNNING, _STALE).values(_EXTENDED)
 HELD = select(*_HELD).where(jobs.c.owner == bindparam("holder"), RUNNING)
-PROGRESS = update(jobs).where(_FENCE).values(progress=bindparam("progress_now", type_=jobs.c.progress.type))
+PROGRESS = (
+    update(jobs).where(_FENCE).values(_EXTENDED | {"progress": bindparam("progress_now", type_=jobs.c.progress.type)})
+)
 MUST_HOLD = select(exists().where(_FENCE))
 _LEFT: Mapping[Any, Any] = {
     "state": bindparam("new_state"),
@@ -149,6 +158,7 @@ _LEFT: Mapping[Any, Any] = {
     "reason": bindparam("new_reason"),
     "message": bindparam("new_message"),
 }
+_GONE: Mapping[Any, Any] = {"state": "cancelled", "finished_at": _NOW}
 END = update(jobs).where(_FENCE).values(_LEFT | {"finished_at": _NOW}).returning(jobs.c.started_at)
 RETURN = (
     update(jobs)
@@ -158,7 +168,9 @@ RETURN = (
         | {
             "attempt": jobs.c.attempt + bindparam("charged", type_=Integer()),
             "stalls": jobs.c.stalls + bindparam("stalled", type_=Integer()),
-            "run_at": _LATER,
+            # A rescued job keeps its place: behind a long queue it would not run again within a minute of its worker's
+            # death. (One handed back goes to the end, since nobody counts how often it takes its worker along.)
+            "run_at": case((bindparam("stalled", type_=Integer()) == 1, jobs.c.run_at), else_=_LATER),
         }
     )
     .returning(jobs.c.started_at)
@@ -179,13 +191,14 @@ HISTORY = (
 )
 # Not ordered by id: SQLite would walk the whole table by it instead of the few running jobs.
 EXPIRED = select(*_RUN).where(_EXPIRED)
-STILL_EXPIRED = select(jobs.c.id).where(_FENCE, _EXPIRED).with_for_update()
+# A row somebody has locked is just being ended; a frozen worker would hold up the rescue of all others.
+LOST_RUN = select(*_RUN).where(jobs.c.id == bindparam("job_id"), _EXPIRED).with_for_update(skip_locked=True)
 RUNNING_JOBS = select(*_RUN).where(RUNNING)
 TO_CANCEL = (
     select(jobs.c.id, jobs.c.step, jobs.c.host)
-    .where(READY, jobs.c.cancel_requested, _STEP_KNOWN)
+    .where(READY, jobs.c.cancel_requested, _STEP_KNOWN, jobs.c.id > bindparam("after", type_=Integer()))
     .order_by(jobs.c.id)
-    .limit(100)
+    .limit(bindparam("most"))
 )
 CANCEL = (
     update(jobs)
@@ -193,15 +206,51 @@ CANCEL = (
     .values(cancel_requested=True)
     .returning(jobs.c.id)
 )
-HASTEN = update(jobs).where(jobs.c.key == bindparam("waiting_key"), READY).values(run_at=_NOW)
+LIVE_ONE = select(*_RUN).where(jobs.c.id == bindparam("job_id"), LIVE).with_for_update()
+WITHDRAW = update(jobs).where(jobs.c.id == bindparam("job_id"), READY).values(_LEFT | _GONE)
+LIVE_KEYS = select(jobs.c.key).where(LIVE, jobs.c.key.in_(bindparam("keys", expanding=True)))
+LIVE_ARGS = select(jobs.c.args).where(LIVE, jobs.c.step == bindparam("step"))
+_ABOUT = (jobs.c.id, jobs.c.step, jobs.c.key, jobs.c.args)
+LIVE_JOB = select(*_ABOUT).where(LIVE, jobs.c.key == bindparam("key"))
+LIVE_PAGE = select(*_ABOUT).where(LIVE, jobs.c.key > bindparam("after")).order_by(jobs.c.key).limit(bindparam("most"))
+_OF_KEY = and_(jobs.c.key == bindparam("waiting_key"), READY)
+HASTEN = update(jobs).where(_OF_KEY, jobs.c.run_at > _NOW).values(run_at=_NOW)
+NOW = select(_NOW)
+APPOINT = update(jobs).where(_OF_KEY).values(run_at=bindparam("when"))
+APPOINTMENT = select(jobs.c.run_at, jobs.c.attempt).where(_OF_KEY)
+STRIKE = delete(jobs).where(_OF_KEY)
+RUN_AT = select(jobs.c.run_at).where(jobs.c.id == bindparam("job_id"))
 FROM_THE_FUTURE = (
     update(jobs)
-    .where(READY, or_(jobs.c.created_at > _LATER, jobs.c.started_at > _LATER))
+    .where(
+        READY,
+        or_(jobs.c.created_at > _LATER, jobs.c.started_at > _LATER),
+        jobs.c.step.not_in(bindparam("but", expanding=True)),
+    )
     .values(run_at=_NOW, created_at=_NOW, started_at=null())
 )
 SIGN_IN = insert(workers).values(started_at=_NOW, beat_at=_NOW)
+CLOSE_SLOTS = (
+    update(workers)
+    .where(workers.c.id == bindparam("worker"))
+    .values(slots=bindparam("none", type_=workers.c.slots.type))
+)
 SIGN_OUT = delete(workers).where(workers.c.id == bindparam("worker"))
 FORGET_WORKERS = delete(workers)
+SILENT = (
+    select(workers.c.id)
+    .where(workers.c.beat_at < _LATER, workers.c.id > bindparam("after"))
+    .order_by(workers.c.id)
+    .limit(bindparam("most"))
+)
+FORGET_SILENT = delete(workers).where(workers.c.id == bindparam("worker"), workers.c.beat_at < _LATER)
+COUNT_REPAIR = {
+    dialect.__name__.rpartition(".")[2]: dialect.insert(repairs)
+    .values(name=bindparam("name"), repaired=1, last_at=_NOW)
+    .on_conflict_do_update(index_elements=[repairs.c.name], set_={"repaired": repairs.c.repaired + 1, "last_at": _NOW})
+    for dialect in (sqlite, postgresql)
+}
+REPAIRS = select(repairs).order_by(repairs.c.name)
 SEEN = update(workers).where(workers.c.id == bindparam("worker")).values(beat_at=_NOW)
 SLOTS = select(workers.c.slots).where(workers.c.beat_at > _LATER)
 RUNNING_OF = select(jobs.c.step, func.count().label("jobs")).where(RUNNING).group_by(jobs.c.step)

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Sequence
 
-from glimmr.errors import ContentError, FetchError, JobCancelled, ShuttingDown
+from glimmr.errors import ContentError, FetchError, FileRemoved, JobCancelled, ShuttingDown
 from glimmr.jobs.job import Attempt, Ending, Job, Terms
 from glimmr.outcomes import Outcome
 from glimmr.retry import Class, Verdict
@@ -20,8 +20,9 @@ def ending_of(error: BaseException, job: Job, past: Sequence[Attempt], decide: D
     """How this run ends: handed back, cancelled, to be retried, or given up. Not for LeaseLost: that writes nothing."""
     message = (str(error) or type(error).__name__)[:_MESSAGE_CHARACTERS]
     if isinstance(error, JobCancelled):
+        reason = "file_removed" if isinstance(error, FileRemoved) else "operator"
         return Ending(
-            state="cancelled", ended_as="cancelled", outcome=Outcome.CANCELLED, reason="operator", message=message
+            state="cancelled", ended_as="cancelled", outcome=Outcome.CANCELLED, reason=reason, message=message
         )
     verdict = decide(error, past)
     if isinstance(error, ShuttingDown) or verdict.klass is Class.LOCAL:

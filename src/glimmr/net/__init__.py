@@ -3,6 +3,7 @@
 from glimmr.net.answer import Answer, Reply
 from glimmr.net.client import Client
 from glimmr.net.options import Limits, Options
+from glimmr.net.shares import direct
 from glimmr.net.urls import normalise, redact
 
-__all__ = ["Answer", "Client", "Limits", "Options", "Reply", "normalise", "redact"]
+__all__ = ["Answer", "Client", "Limits", "Options", "Reply", "direct", "normalise", "redact"]

@@ -7,15 +7,18 @@ from typing import Any
 
 import pycurl
 
+from glimmr import events
 from glimmr.errors import ConnectionRefused
 from glimmr.net.answer import Answer, Reply
+from glimmr.net.hosts import Hosts, local_hosts
+from glimmr.net.ladder import Ladder
 from glimmr.net.lines import Lines
 from glimmr.net.options import Limits, Options
-from glimmr.net.politeness import LocalPoliteness, Politeness
 from glimmr.net.request import Request, bad_redirect
+from glimmr.net.resume import Resume
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
-from glimmr.net.urls import host_of, normalise
+from glimmr.net.urls import host_of, normalise, redact
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
@@ -27,9 +30,10 @@ _KEEP_ALIVE_SECONDS = 30
 class Client:
     """The only way to the web. Blocking: call it in a thread; any number of threads may share one client."""
 
-    def __init__(self, options: Options | Settings, politeness: Politeness | None = None) -> None:
+    def __init__(self, options: Options | Settings, hosts: Hosts | None = None) -> None:
         self._options = Options.of(options) if isinstance(options, Settings) else options
-        self._politeness = politeness or LocalPoliteness(self._options.connections_per_host)
+        self._hosts = hosts or local_hosts(self._options.connections_per_host)
+        self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
 
     def fetch(
@@ -40,22 +44,27 @@ class Client:
         headers: Mapping[str, str] | None = None,
         etag: str | None = None,
         last_modified: str | None = None,
+        resume: Resume | None = None,
+        since: float | None = None,
         tell: Progress | None = None,
         max_bytes: int | None = None,
         deadline_seconds: float | None = None,
     ) -> Answer:
         """Stream what `url` answers into `sink`, as served.
 
-        With `etag` or `last_modified` of the bytes we have, the answer may be `not_modified`. `tell(bytes=, total=)` is
-        called about twice a second, also while waiting; what it raises ends the transfer at once. Raises a FetchError.
+        With `etag` or `last_modified` of the bytes we have, the answer may be `not_modified`. With `resume` the rest of
+        a file is asked for: the sink learns by `begin` whether that comes, or the whole. The deadline counts from
+        `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice a second, also while waiting;
+        what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when the answer is another part.
         """
         asked = dict(headers or {})
         if etag:
             asked["If-None-Match"] = etag
         if last_modified:
             asked["If-Modified-Since"] = last_modified
-        request = Request(url=normalise(url), headers=asked)
-        return self._follow(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
+        asked |= resume.headers if resume else {}
+        request = Request(url=normalise(url), headers=asked, resume=resume, since=since)
+        return self._ask(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
 
     def get_bytes(
         self,
@@ -71,12 +80,15 @@ class Client:
         """A small answer, whole: content encodings undone, at most `max_bytes`. Raises a FetchError."""
         sink = _Memory()
         request = Request(url=normalise(url), method=method, headers=dict(headers or {}), body=body, decode=True)
-        answer = self._follow(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
+        answer = self._ask(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
         return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=bytes(sink.data))
 
     def close(self) -> None:
         """Close every idle connection."""
         self._lines.close()
+
+    def _ask(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Answer:
+        return self._ladder.climb(request, lambda asked: self._follow(asked, sink, tell, limits))
 
     def _follow(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Answer:
         for _ in range(_MOST_HOPS + 1):
@@ -91,17 +103,32 @@ class Client:
         """One request, in its turn at its host. The turn at the host before is over, so nobody waits in a circle."""
         url, host, proxy = request.url, host_of(request.url), self._proxy(request.url)
         self._options.guard.check_url(url, by_proxy=proxy is not None)
-        asks = request.asks_whether_changed
-        with self._politeness.turn(host, lambda: tell(bytes=0, total=None)), self._lines.to(host) as line:
-            transfer = Transfer(url, sink=sink, limits=limits, tell=tell, asks_whether_changed=asks)
+        asks, here_bytes = request.asks_whether_changed, request.resume.at if request.resume else 0
+        with self._hosts.turn(host, lambda: tell(bytes=here_bytes, total=None)), self._lines.to(host) as line:
+            self._hosts.check(host)
+            transfer = Transfer(
+                url,
+                sink=sink,
+                limits=limits,
+                tell=tell,
+                asks_whether_changed=asks,
+                resume=request.resume,
+                since=request.since,
+            )
             self._prepare(line.curl, request, transfer, limits)
             refused = self._route(line.curl, url, proxy)
+            events.tell(events.REQUEST_SENT, url=redact(url), method=request.method)
             try:
                 line.run(transfer)
             except ConnectionRefused:
                 if refused:
                     raise self._options.guard.refusal(url, ", ".join(refused)) from None
                 raise
+            finally:
+                request.begun = transfer.begun
+            events.tell(
+                events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
+            )
             transfer.cookies = line.curl.getinfo(pycurl.INFO_COOKIELIST)
         return transfer
 
@@ -112,8 +139,12 @@ class Client:
         for cookie in ("ALL", *request.cookies):
             curl.setopt(pycurl.COOKIELIST, cookie)
         curl.setopt(pycurl.URL, request.url)
-        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
-        curl.setopt(pycurl.USERAGENT, self._options.user_agent)
+        host, options = host_of(request.url), self._options
+        ways = request.tried.get(host, self._hosts.ways(host))
+        headers = options.ways.headers(request.url, ways) | request.headers
+        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        curl.setopt(pycurl.USERAGENT, options.user_agent)
+        options.ways.prepare(curl, ways)
         curl.setopt(pycurl.ACCEPT_ENCODING, "" if request.decode else "identity")
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(request.decode))
         if request.body is not None:
@@ -126,8 +157,8 @@ class Client:
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)
         curl.setopt(pycurl.TCP_KEEPINTVL, _KEEP_ALIVE_SECONDS)
-        if self._options.ca_bundle:
-            curl.setopt(pycurl.CAINFO, self._options.ca_bundle)
+        if options.ca_bundle:
+            curl.setopt(pycurl.CAINFO, options.ca_bundle)
         curl.setopt(pycurl.PREREQFUNCTION, transfer.on_connected)
         curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
@@ -166,8 +197,10 @@ class _Memory:
     def __init__(self) -> None:
         self.data = bytearray()
 
-    def begin(self, size_bytes: int | None) -> None:
-        """Nothing to prepare."""
+    def begin(self, size_bytes: int | None, *, at: int = 0, validator: str | None = None) -> None:
+        """Keep nothing of an answer before."""
+        del size_bytes, at, validator
+        self.data.clear()
 
     def write(self, data: bytes) -> None:
         """Keep it."""

@@ -9,6 +9,7 @@ import glimmr
 from glimmr.errors import UsageError
 from glimmr.net.connect_to import ConnectTo
 from glimmr.net.guard import Guard
+from glimmr.net.ways import Ways
 from glimmr.settings import Settings
 
 # Where systems keep their trusted certificates: Debian, Red Hat, Alpine and the BSDs.
@@ -25,6 +26,7 @@ class Limits:
     min_rate_bytes: int
     deadline_seconds: float
     deadline_rate_bytes: int
+    deadline_cap_seconds: float
     max_bytes: int
 
 
@@ -38,6 +40,7 @@ class Options:
     connections_per_host: int = 2
     ca_bundle: str = ""
     user_agent: str = field(default_factory=lambda: _user_agent(""))
+    ways: Ways = field(default_factory=Ways)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -50,6 +53,7 @@ class Options:
                 min_rate_bytes=settings.min_rate_bytes,
                 deadline_seconds=settings.download_deadline_seconds,
                 deadline_rate_bytes=settings.download_deadline_rate_bytes,
+                deadline_cap_seconds=settings.download_deadline_cap_seconds,
                 max_bytes=settings.max_file_bytes,
             ),
             guard=Guard.of(settings.allow_addresses),
@@ -57,6 +61,7 @@ class Options:
             connections_per_host=settings.connections_per_host,
             ca_bundle=_ca_bundle(settings.ca_bundle),
             user_agent=_user_agent(settings.contact),
+            ways=Ways(browser_agent=settings.browser_agent),
         )
 
 

@@ -1,13 +1,18 @@
 """What is asked, and what becomes of it when a server sends us elsewhere."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from glimmr.errors import BadRedirect, FetchError, ForbiddenScheme
+from glimmr.net.resume import Resume
 from glimmr.net.transfer import Transfer
 from glimmr.net.urls import normalise, origin, redact
 
 # Headers that may follow a redirect to another origin; a session token may not.
-_TRAVELS = frozenset(("accept", "accept-language", "user-agent", "referer", "if-none-match", "if-modified-since"))
+_TRAVELS = frozenset((
+    "accept", "accept-language", "user-agent", "referer", "if-none-match", "if-modified-since", "range", "if-range",
+))  # fmt: skip
 _BECOMES_GET = frozenset((301, 302, 303))  # as browsers do it (RFC 9110 §15.4)
 
 
@@ -20,6 +25,10 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     decode: bool = False  # undo content encodings
+    resume: Resume | None = None  # the beginning that is here: the rest is asked for
+    since: float | None = None  # when the work of which this is a part began, on the monotonic clock
+    tried: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])  # ways of asking, by host
+    begun: bool = False  # the sink has seen bytes of the answer
     cookies: list[str] = field(default_factory=list[str])  # in Netscape's format, as libcurl gives and takes them
     _seen: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set[tuple[str, str, tuple[str, ...]]])
 
@@ -27,6 +36,10 @@ class Request:
     def asks_whether_changed(self) -> bool:
         """Whether a 304 answers it."""
         return "If-None-Match" in self.headers or "If-Modified-Since" in self.headers
+
+    def afresh(self, tried: Mapping[str, frozenset[str]]) -> Self:
+        """The same before it was asked, to be asked in other ways."""
+        return replace(self, headers=dict(self.headers), cookies=[], tried=dict(tried), begun=False, _seen=set())
 
     def redirect(self, transfer: Transfer, target: str) -> None:
         """Become what is to be asked next.

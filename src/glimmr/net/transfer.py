@@ -9,6 +9,7 @@ import pycurl
 from glimmr import errors
 from glimmr.errors import FetchError
 from glimmr.net.options import Limits
+from glimmr.net.resume import Resume, part_of, validator_of
 from glimmr.net.translate import Answered
 from glimmr.net.urls import redact
 
@@ -17,15 +18,18 @@ Progress = Callable[..., Any]
 _HEAD_BYTES = 16 * 1024
 _ERROR_BODY_BYTES = 64 * 1024
 _TELL_SECONDS = 0.5
-_MOST_DEADLINE_SECONDS = 12 * 3600.0
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class Sink(Protocol):
     """Where the bytes of an answer go. It sees only the answer that was asked for: no redirect, no error page."""
 
-    def begin(self, size_bytes: int | None) -> None:
-        """Called once before the first byte, with the announced size."""
+    def begin(self, size_bytes: int | None, *, at: int = 0, validator: str | None = None) -> None:
+        """Called once before the first byte, with the announced size of the whole file.
+
+        The bytes that follow stand `at` that place in it: 0, unless the rest was asked for and is given. `validator`
+        names exactly these bytes, where the server says something that does (see `resume`).
+        """
         ...
 
     def write(self, data: bytes) -> object:
@@ -36,23 +40,36 @@ class Sink(Protocol):
 class Transfer:
     """One hop. `run` it on a line; afterwards `status`, `headers` and `head` tell what was answered."""
 
-    def __init__(self, url: str, *, sink: Sink, limits: Limits, tell: Progress, asks_whether_changed: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        sink: Sink,
+        limits: Limits,
+        tell: Progress,
+        asks_whether_changed: bool,
+        resume: Resume | None = None,
+        since: float | None = None,
+    ) -> None:
         self.url = url
+        self.at = 0  # where in the file the body of the answer begins
         self.status = 0
         self.headers: dict[str, str] = {}
         self.head = b""
         self.cookies: list[str] = []  # all there are after this answer
-        self.size_bytes: int | None = None  # as announced
+        self.size_bytes: int | None = None  # of the whole file, as announced
         self.received_bytes = 0
         self.connected = False
         self.answered = False
         self.enough = False  # the rest of this body is not wanted
         self.raised: BaseException | None = None
-        self._sink, self._limits, self._tell = sink, limits, tell
+        self._sink, self._limits, self._tell, self._resume = sink, limits, tell, resume
         self._asks_whether_changed = asks_whether_changed
-        self._begun = False
+        self._body_bytes: int | None = None  # as announced
+        self.begun = False  # the sink was told that bytes come
         now = time.monotonic()
-        self._started = self._connected_at = self._last_byte_at = self._window_at = now
+        self._started = now if since is None else since
+        self._connected_at = self._last_byte_at = self._window_at = now
         self._told_at = now - _TELL_SECONDS
         self._window_bytes = 0
 
@@ -80,7 +97,7 @@ class Transfer:
             self.headers.setdefault(name.strip().lower(), value.strip())
         elif self.status >= 200:
             self.answered = True
-            self.size_bytes = _length(self.headers)
+            self._measure()
             self._last_byte_at = self._window_at = time.monotonic()
 
     def on_body(self, data: bytes) -> int:
@@ -99,7 +116,7 @@ class Transfer:
         if not self.is_wanted:
             self.enough = self.received_bytes > _ERROR_BODY_BYTES
             return
-        if max(self.size_bytes or 0, self.received_bytes) > self._limits.max_bytes:
+        if max(self.size_bytes or 0, self.here_bytes) > self._limits.max_bytes:
             raise self._error(
                 errors.FileTooLarge, f"is larger than the {self._limits.max_bytes} bytes that are allowed"
             )
@@ -108,9 +125,16 @@ class Transfer:
 
     def begin(self) -> None:
         """Tell the sink, once, that the answer it is waiting for begins."""
-        if not self._begun:
-            self._begun = True
-            self._sink.begin(self.size_bytes)
+        if not self.begun:
+            self.begun = True
+            self._sink.begin(self.size_bytes, at=self.at, validator=validator_of(self.headers))
+
+    def _measure(self) -> None:
+        """How large body and file are, and where in the file the body stands."""
+        self.size_bytes = self._body_bytes = _length(self.headers)
+        part = part_of(self.headers) if self.status == 206 else None
+        if self._resume is not None and part is not None and self._resume.fits(part, validator_of(self.headers)):
+            self.at, self._body_bytes, self.size_bytes = part.start, part.length, part.size_bytes
 
     # ── what the line asks between two looks at the socket ───────────────────────────────────────────────────────
 
@@ -119,9 +143,7 @@ class Transfer:
         now = time.monotonic()
         if now - self._told_at >= _TELL_SECONDS:
             self._told_at = now
-            self._tell(
-                bytes=self.received_bytes if self.is_wanted else 0, total=self.size_bytes if self.is_wanted else None
-            )
+            self._tell(bytes=self.here_bytes, total=self.size_bytes if self.is_wanted else None)
         if not self.connected:
             return  # libcurl's own connect timeout covers name lookup, connection and TLS
         if not self.answered:
@@ -143,7 +165,7 @@ class Transfer:
 
     def _check_deadline(self, now: float) -> None:
         allowed = max(self._limits.deadline_seconds, (self.size_bytes or 0) / self._limits.deadline_rate_bytes)
-        allowed = min(allowed, _MOST_DEADLINE_SECONDS)
+        allowed = min(allowed, self._limits.deadline_cap_seconds)
         if now - self._started > allowed:
             raise self._error(errors.DeadlineExceeded, f"not whole after {allowed:g} s {self._how_far}")
 
@@ -151,12 +173,24 @@ class Transfer:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether this answer carries what was asked for."""
-        return self.answered and self.status == 200
+        """Whether this answer carries what was asked for: the whole, or just the rest that is missing."""
+        return self.answered and (self.status == 200 or self.continues)
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on where the resumed transfer broke off."""
+        return self.status == 206 and self.at > 0
+
+    @property
+    def here_bytes(self) -> int:
+        """How much of the file is here now."""
+        if self.is_wanted:
+            return self.at + self.received_bytes
+        return self._resume.at if self._resume else 0
 
     def check_whole(self) -> None:
         """Raises BodyCut when fewer bytes came than were announced. libcurl compares too; this does not rely on it."""
-        if self.size_bytes is not None and self.received_bytes < self.size_bytes:
+        if self._body_bytes is not None and self.received_bytes < self._body_bytes:
             raise self._error(errors.BodyCut, f"the body ends early {self._how_far}")
 
     @property
@@ -173,11 +207,13 @@ class Transfer:
             headers=self.headers,
             head=self.head,
             asked_whether_changed=self._asks_whether_changed,
+            asked_the_rest=self._resume is not None,
+            continues=self.continues,
         )
 
     @property
     def _how_far(self) -> str:
-        return f"(after {self.received_bytes} of {self.size_bytes if self.size_bytes is not None else 'unknown'} bytes)"
+        return f"(after {self.here_bytes} of {self.size_bytes if self.size_bytes is not None else 'unknown'} bytes)"
 
     def _error(self, kind: type[FetchError], what: str) -> FetchError:
         shown = redact(self.url)

@@ -11,6 +11,7 @@ import pycurl
 
 from glimmr import errors
 from glimmr.errors import FetchError, GlimmrError, HttpError
+from glimmr.net.resume import size_told
 from glimmr.net.urls import host_of, redact
 
 _NO_NAMES = frozenset((socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)))
@@ -37,6 +38,8 @@ class Answered:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     head: bytes = b""
     asked_whether_changed: bool = False
+    asked_the_rest: bool = False  # of a file whose beginning is here
+    continues: bool = False  # it is just that rest
 
 
 # ── libcurl ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -172,13 +175,17 @@ _CHALLENGE = re.compile(
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|script|title|meta|!--)", re.IGNORECASE)
 
 
-def answered(what: Answered) -> HttpError | None:
-    """The error an answer is, or None for one that carries what was asked for (200, or 304 when we asked whether).
+def answered(what: Answered) -> FetchError | None:
+    """The error an answer is, or None for one that carries what was asked for.
+
+    That is 200, 304 when we asked whether it changed, and a 206 that goes on where we broke off.
 
     A robot check hides behind any status, so the first bytes are more specific than the status.
     """
-    if what.status == 304 and what.asked_whether_changed:
+    if (what.status == 304 and what.asked_whether_changed) or what.continues:
         return None
+    if what.asked_the_rest and what.status in (206, 416):
+        return _other_part(what)
     kind = errors.ChallengePage if _is_challenge(what) else _status_kind(what.status)
     if kind is None:
         return None
@@ -186,6 +193,16 @@ def answered(what: Answered) -> HttpError | None:
     wait = retry_after_seconds(what.headers.get("retry-after", ""), datetime.now(UTC))
     message = f"{shown}: {_sentence(kind)} (HTTP {what.status})"
     return kind(message, url=shown, status=what.status, retry_after_seconds=wait)
+
+
+def _other_part(what: Answered) -> errors.RangeMismatch:
+    shown = redact(what.url)
+    said = what.headers.get("content-range", "nothing")
+    return errors.RangeMismatch(
+        f"{shown}: {_sentence(errors.RangeMismatch)} (HTTP {what.status}, Content-Range: {said[:80]})",
+        url=shown,
+        size_bytes=size_told(what.headers),
+    )
 
 
 def _status_kind(status: int) -> type[HttpError] | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from glimmr.model import storable
 from glimmr.parse.tables.amounts import Ints
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.draft import Draft
@@ -37,7 +38,7 @@ class Places:
 
     def of_records(self, numbers: Ints) -> pa.Array:
         """The positions of records."""
-        return pc.binary_join_element_wise(self.prefix, pa.array(numbers).cast(pa.string()), "")
+        return pc.binary_join_element_wise(storable(self.prefix), pa.array(numbers).cast(pa.string()), "")
 
     def of_rates(self, records: pa.Array, parts: Ints) -> pa.Array:
         """The positions of rates nested in records; a part of -1 is the record itself."""
@@ -46,4 +47,6 @@ class Places:
 
     def of_column(self, index: int, name: str) -> str:
         """What is added to a record's position for its column `index` (from 0)."""
-        return "/" + name.replace("~", "~0").replace("/", "~1") if self.by_name else f"C{index + 1}"  # RFC 6901
+        if not self.by_name:
+            return f"C{index + 1}"
+        return "/" + storable(name).replace("~", "~0").replace("/", "~1")  # RFC 6901

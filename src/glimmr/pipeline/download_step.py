@@ -1,16 +1,16 @@
 """Step `download`: bring home what is at one address; new bytes are parsed, known ones published for it too."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr import events
 from glimmr.download import download
-from glimmr.errors import FetchError
+from glimmr.errors import FetchError, FileRemoved
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Fetched
-from glimmr.net import normalise, redact
+from glimmr.net import direct, normalise, redact
 from glimmr.net.urls import host_of
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
@@ -35,7 +35,7 @@ def parse_job(file_id: str) -> NewJob:
 def download_job(address: catalog.Address) -> NewJob:
     """Bring home what is at an address."""
     try:
-        host = host_of(normalise(address.url))
+        host = host_of(direct(normalise(address.url)))
     except FetchError:  # the download itself will say so
         host = None
     return NewJob(step="download", args={"price_file_id": address.price_file_id}, host=host)
@@ -52,6 +52,12 @@ def reconcile_job(file_id: str, now: datetime) -> NewJob:
     The moment is part of the key: a job that runs already may have looked before the change that asks for this one.
     """
     return NewJob(step="publish", args={"file_id": file_id, "price_file_id": None, "at": now.isoformat()})
+
+
+def must_be_known(connection: Connection, price_file_id: str) -> None:
+    """Raise FileRemoved when an address was removed while its job ran; else it stays until this transaction ends."""
+    if not catalog.hold(connection, price_file_id):
+        raise FileRemoved(f"address {price_file_id} was removed")
 
 
 def is_publishable(outcome: Outcome, charges: int) -> bool:
@@ -92,7 +98,7 @@ class DownloadStep:
             address.url,
             client=self._parts.client,
             blobs=self._parts.blobs,
-            scratch=self._parts.scratch,
+            scratch=self._parts.partials,
             tell=tell,
             min_free_bytes=self._parts.settings.min_free_bytes,
             etag=address.etag if has_bytes else None,
@@ -113,10 +119,18 @@ class DownloadStep:
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address will not be asked again by itself before its next probe."""
         now, key = utcnow(), job.args["price_file_id"]
-        if catalog.address(connection, key) is None:
+        if not catalog.hold(connection, key):
             return
         snapshots.record_answer(connection, key, now, outcome=outcome, reason=ending.reason)
         catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now))
+
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        """The address is asked again; moot when it is gone."""
+        address = catalog.address(connection, args["price_file_id"])
+        if address is None:
+            return []
+        catalog.begin(connection, [address.price_file_id])
+        return [download_job(address)]
 
 
 def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, dict[str, Any] | None]:
@@ -128,7 +142,9 @@ def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, di
 def _arrived(key: str, fetched: Fetched) -> Result:
     def apply(connection: Connection) -> Sequence[NewJob]:
         now = utcnow()
+        must_be_known(connection, key)
         snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
+        snapshots.hold(connection, fetched.file_id)
         snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
         return _go_on(connection, key, fetched.file_id, "same_bytes", now)
 
@@ -140,6 +156,8 @@ def _unchanged(key: str, file_id: str) -> Result:
 
     def apply(connection: Connection) -> Sequence[NewJob]:
         now = utcnow()
+        must_be_known(connection, key)
+        snapshots.hold(connection, file_id)
         snapshots.record_answer(connection, key, now, file_id=file_id, **unchanged)
         return _go_on(connection, key, file_id, "not_modified", now)
 

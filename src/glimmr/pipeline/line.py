@@ -1,49 +1,89 @@
-"""The steps by name, and a walk of the whole line until nothing is left to do."""
+"""The steps by name, a walk of the whole line until nothing is left to do, and a process that keeps at it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from glimmr import __version__, retry
+from glimmr.download import sweep
 from glimmr.jobs import ledger
+from glimmr.jobs.invariant import Invariant, Violation
 from glimmr.jobs.job import Attempt, NewJob, Step, Terms
+from glimmr.jobs.rescuer import Rescuer
+from glimmr.jobs.rescues import rescues
+from glimmr.jobs.steady import Steady
 from glimmr.jobs.verdict import Decide
 from glimmr.jobs.worker import work
-from glimmr.pipeline.download_step import DownloadStep, reconcile_job
+from glimmr.pipeline.download_step import DownloadStep
+from glimmr.pipeline.invariants import invariants
+from glimmr.pipeline.invariants.leftovers import beginnings
+from glimmr.pipeline.invariants.price_table import spared
 from glimmr.pipeline.parse_step import ParseStep
-from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.parts import Parts
 from glimmr.pipeline.publish_step import PublishStep
 from glimmr.pipeline.scan_step import ScanStep
+from glimmr.pipeline.upkeep_step import UpkeepStep, check_schedules, keep_schedules
 from glimmr.settings import Settings
-from glimmr.stores import snapshots
 from glimmr.stores.database import Connection
 
-_OTHERS_MAY_PUBLISH_SECONDS = 24 * 3600.0
+ROOMS = ("scan", "download", "parse", "publish")
+"""The steps in which prices walk, in their order."""
+_BY_THE_CLOCK = ("upkeep",)
 
 
 def steps(parts: Parts) -> dict[str, Step]:
-    """The rooms as steps, in the order in which prices walk through them."""
+    """The rooms as steps, in the order in which prices walk through them, and what is due by the clock."""
     return {
         "scan": ScanStep(parts),
         "download": DownloadStep(parts),
         "parse": ParseStep(parts),
         "publish": PublishStep(parts),
+        "upkeep": UpkeepStep(parts),
     }
 
 
-async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, *, until_idle: bool = True) -> None:
-    """Put the seeds, then run every job that is due until none is left (`until_idle`), or until `stop` is set."""
+async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> None:
+    """Put the seeds, then run every job that is due until none is left, or until `stop` is set."""
+    await _work(parts, seeds, stop, until_idle=True, slots=_slots(parts.settings), memory_bytes=None)
+
+
+async def serve(parts: Parts, stop: asyncio.Event, *, drain: bool) -> bool:
+    """Run every job that is due, and (unless `drain`, which ends when none is left) keep the schedules.
+
+    Until `stop` is set; or until this process has grown too big: then True, and it should be begun anew. Raises
+    UsageError naming the schedule that cannot be understood.
+    """
     settings = parts.settings
-    mends = await asyncio.to_thread(_mends, parts)
+    slots = _slots(settings) if drain else _slots(settings) | {"upkeep": 1}
+    check_schedules(settings)
+    memory_bytes = settings.worker_memory_bytes or None
+    return await _work(parts, [], stop, until_idle=drain, slots=slots, memory_bytes=memory_bytes)
+
+
+async def _work(
+    parts: Parts,
+    seeds: Sequence[NewJob],
+    stop: asyncio.Event,
+    *,
+    until_idle: bool,
+    slots: Mapping[str, int],
+    memory_bytes: int | None,
+) -> bool:
+    settings = parts.settings
+    if parts.alone:  # so nobody is publishing, and what lies about is of the dead
+        await asyncio.to_thread(lambda: parts.lake.sweep(keep=spared(parts)))
 
     def begin(connection: Connection) -> None:
-        ledger.heed_the_clock(connection)
-        ledger.enqueue(connection, [*mends, *seeds])
+        ledger.heed_the_clock(connection, but=_BY_THE_CLOCK)
+        ledger.enqueue(connection, seeds)
+        if "upkeep" in slots:
+            keep_schedules(connection, settings)
 
     await asyncio.to_thread(parts.database.write, begin)
-    await work(
+    await asyncio.to_thread(_sweep_beginnings, parts)
+    too_big = await work(
         parts.database,
         steps(parts),
-        _slots(settings),
+        slots,
         decide=_decider(settings),
         until_idle=until_idle,
         stop=stop,
@@ -51,31 +91,51 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, *, un
         engine=parts.engine,
         alone=parts.alone,
         version=__version__,
+        invariants=invariants(parts),
+        unrung=_BY_THE_CLOCK,
+        memory_bytes=memory_bytes,
     )
+    if until_idle and not stop.is_set():
+        await asyncio.to_thread(_sweep_beginnings, parts)
+    return too_big
 
 
-def _mends(parts: Parts) -> list[NewJob]:
-    """Sweep the price table's shelf; jobs that make the table say what the catalog says.
-
-    That is: where a publishing was given up in between, and where something vanished from the shelf. What somebody
-    still waits for is left to its own job.
-    """
-    named, intact = parts.lake.named(), parts.lake.check().intact
-    current, wanted = parts.database.read(
-        lambda connection: (snapshots.current(connection), snapshots.wanted(connection))
-    )
+def _sweep_beginnings(parts: Parts) -> None:
+    """Leave only the beginnings of files that somebody will go on with (`scratch_has_owner` sees to it later on)."""
     if parts.alone:
-        parts.lake.sweep(keep=wanted | (current - intact))  # what only lost its log entry is named again
-    else:
-        parts.lake.sweep(_OTHERS_MAY_PUBLISH_SECONDS, keep=wanted)
-    now = utcnow()
-    return [reconcile_job(file_id, now) for file_id in sorted(((named - current) | (current - intact)) - wanted)]
+        sweep(parts.partials, beginnings(parts))
+
+
+def everything(parts: Parts) -> list[Invariant]:
+    """All that must be true: what the rescuer of a worker looks after, in its order."""
+    known, terms = steps(parts), _terms(parts.settings)
+    return [*rescues(parts.database, known, owner="doctor", terms=terms), *invariants(parts)]
+
+
+def cure(parts: Parts) -> Callable[[Invariant, Violation], bool]:
+    """Repairs as a worker's rescuer does. Where others are at work, nobody is called dead before that is sure."""
+    repair, terms = Rescuer(parts.database, ()).repair, _terms(parts.settings)
+    steady = Steady(terms)
+
+    def beat() -> None:
+        parts.database.write(lambda connection: ledger.beat(connection, "doctor", terms.lease_seconds))
+
+    def once(invariant: Invariant, violation: Violation) -> bool:
+        if invariant.by_time and not parts.alone:
+            steady.prove(beat)
+        return repair(invariant, violation)
+
+    return once
 
 
 def _slots(settings: Settings) -> dict[str, int]:
-    """How many jobs of each step run at a time in this process."""
-    # One publish at a time: two would only wait for each other's commit of the same four tables.
-    return {"scan": 1, "download": settings.downloads, "parse": settings.parses, "publish": 1}
+    """How many jobs of each room run at a time in this process."""
+    return {
+        "scan": settings.scans,
+        "download": settings.downloads,
+        "parse": settings.parses,
+        "publish": settings.publishes,
+    }
 
 
 def _terms(settings: Settings) -> Terms:

@@ -2,15 +2,24 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from glimmr import events
+from glimmr.errors import FileRemoved
 from glimmr.jobs.child import run_in_child
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import FileReport
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import after_parsing, download_job, is_publishable, next_try, reconcile_job
+from glimmr.pipeline.download_step import (
+    after_parsing,
+    download_job,
+    is_publishable,
+    next_try,
+    parse_job,
+    reconcile_job,
+)
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.settings import Settings
 from glimmr.stores import catalog, snapshots
@@ -21,15 +30,20 @@ _GB = 10**9
 
 async def read_in_child(path: Path, to: Path, file_id: str | None, settings: Settings, tell: Tell) -> FileReport:
     """Read a file in a child process under the settings' memory and time limits: what `glimmr parse` does, too."""
-    size = await asyncio.to_thread(lambda: path.stat().st_size)
+    size_bytes = await asyncio.to_thread(lambda: path.stat().st_size)
     answer = await run_in_child(
         "glimmr.parse:parse_in_child",
         {"path": str(path), "to": str(to), "file_id": file_id, "limits": limits(settings)},
         tell=tell,
         memory_bytes=settings.child_memory_bytes,
-        seconds=max(settings.parse_deadline_seconds, size / _GB * settings.parse_deadline_seconds_per_gb),
+        seconds=deadline_seconds(size_bytes, settings),
     )
     return FileReport.from_dict(answer)
+
+
+def deadline_seconds(size_bytes: int, settings: Settings) -> float:
+    """How long a file of this size may be read."""
+    return max(settings.parse_deadline_seconds, size_bytes / _GB * settings.parse_deadline_seconds_per_gb)
 
 
 def limits(settings: Settings) -> dict[str, float]:
@@ -61,6 +75,7 @@ class ParseStep:
         try:
             path = await asyncio.to_thread(self._parts.blobs.local_copy, row["blob_key"], folder)
             report = await read_in_child(path, folder / "prices", file_id, self._parts.settings, tell)
+            events.tell(events.PARSE_READ, file_id=file_id, outcome=report.outcome, seconds=report.seconds)
             await asyncio.to_thread(self._shelve, report, folder / "prices")
         finally:
             await asyncio.to_thread(shutil.rmtree, folder)
@@ -77,9 +92,11 @@ class ParseStep:
     def _result(self, report: FileReport) -> Result:
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
+            if not snapshots.is_had(connection, report.file_id):
+                raise FileRemoved(f"every address that gave {report.file_id} was removed")
             snapshots.record_report(connection, report, now)
             row = snapshots.snapshot(connection, report.file_id)
-            assert row is not None, "it was read by its row"
+            assert row is not None, "what an address gave has a snapshot"
             waiting = snapshots.waiting_for(connection, report.file_id)
             following = [job for key in waiting for job in after_parsing(connection, key, row, now)]
             if snapshots.pointing_url(connection, report.file_id):
@@ -102,10 +119,19 @@ class ParseStep:
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Every address that gave these bytes ends as the reading did."""
         now = utcnow()
+        snapshots.hold(connection, job.args["file_id"])
         for key in snapshots.waiting_for(connection, job.args["file_id"]):
             catalog.end(
                 connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now)
             )
+
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        """The bytes are read again, by this version's parser, for every address that gave them last."""
+        file_id = args["file_id"]
+        if snapshots.snapshot(connection, file_id) is None:
+            return []
+        catalog.begin(connection, snapshots.ended_with(connection, file_id))
+        return [parse_job(file_id)]
 
 
 def _brought_again(file_id: str, *, lost: bool) -> Result:
@@ -115,6 +141,7 @@ def _brought_again(file_id: str, *, lost: bool) -> Result:
     """
 
     def apply(connection: Connection) -> Sequence[NewJob]:
+        snapshots.hold(connection, file_id)
         keys = snapshots.waiting_for(connection, file_id)
         if lost:
             keys = sorted({*keys, *snapshots.unpoint(connection, file_id)})

@@ -41,7 +41,8 @@ class Parts:
     lake: Lake
     client: Client
     sources: dict[str, Source]
-    scratch: Path
+    scratch: Path  # of this process alone
+    partials: Path  # of all processes of this host: what unfinished downloads have so far
     engine: Engine | None = None  # None: this process looks for its jobs itself
     alone: bool = True  # no other process can be at work
     allowance: Allowance = field(default_factory=Allowance)

@@ -1,20 +1,28 @@
 """Step `publish`: what SQL says is current enters the price table, and what nobody points at any more leaves it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glimmr.errors import FileRemoved
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.net import redact
 from glimmr.outcomes import Outcome
-from glimmr.pipeline.download_step import is_publishable, next_try, parse_job, reconcile_job
+from glimmr.pipeline.download_step import (
+    is_publishable,
+    must_be_known,
+    next_try,
+    parse_job,
+    publish_job,
+    reconcile_job,
+)
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.publish import publish, reassign, retract
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.database import Connection
-from glimmr.stores.lake import Sizes
+from glimmr.stores.lake import Lake, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class PublishStep:
     """Room 4 as a step: all or nothing, and harmless when run twice.
 
     A job names a snapshot and the address that gave it; without an address it makes the table say of the snapshot what
-    the catalog says: whose it still is, or nothing. One step does both, so that its one slot keeps them apart.
+    the catalog says: whose it still is, or nothing. One step does both: one slot (the default) keeps them apart.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -83,13 +91,15 @@ class PublishStep:
         if holds:
             await asyncio.to_thread(publish, lake, rows.file, rows.owners, fence=must_hold, tell=tell)
         elif rows.publishable:
-            await asyncio.to_thread(lake.discard, file_id, rows.file["parser_version"])
+            await asyncio.to_thread(_discard, lake, file_id, rows.file["parser_version"], must_hold)
             return _parsed_again(file_id)
         return Result(outcome=Outcome.OK)
 
     def _facts(self, connection: Connection, file_id: str, key: str) -> _Facts | None:
         address = catalog.address(connection, key)
-        if address is None or snapshots.latest_file_id(connection, key) != file_id:
+        if address is None:
+            raise FileRemoved(f"address {key} was removed")
+        if snapshots.latest_file_id(connection, key) != file_id:
             return None
         row = snapshots.snapshot(connection, file_id)
         assert row is not None, "an address's answer has a snapshot"
@@ -126,6 +136,7 @@ class PublishStep:
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
+            must_be_known(connection, key)
             former = snapshots.point(connection, key, file_id, now)
             catalog.end(
                 connection,
@@ -143,6 +154,7 @@ class PublishStep:
         message = f"not published: {facts.doubt}"
 
         def apply(connection: Connection) -> None:
+            must_be_known(connection, key)
             snapshots.put_finding(connection, facts.snapshot["file_id"], "GL-SHRINK", "error", message)
             again = next_try(Outcome.INCOMPLETE, utcnow())
             catalog.end(connection, key, Outcome.INCOMPLETE, "suspect_truncated", message=message, next_try_at=again)
@@ -153,12 +165,26 @@ class PublishStep:
         """The address goes on waiting."""
 
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
-        """The address ends as its publishing did; the next start makes the table say what the catalog says again."""
+        """The address ends as its publishing did; the rescuer makes the table say what the catalog says again."""
         key = job.args["price_file_id"]
         if key is None:
             return
-        again = next_try(outcome, utcnow())
+        now = utcnow()
+        if not catalog.hold(connection, key):  # some of the four tables may have their part already
+            ledger.enqueue(connection, [reconcile_job(job.args["file_id"], now)])
+            return
+        again = next_try(outcome, now)
         catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=again)
+
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        """The price list is published for its address, when that has given no newer bytes since."""
+        file_id, key = args["file_id"], args["price_file_id"]
+        if key is None:
+            return [reconcile_job(file_id, utcnow())]
+        if not catalog.hold(connection, key) or snapshots.latest_file_id(connection, key) != file_id:
+            return []
+        catalog.begin(connection, [key])
+        return [publish_job(file_id, key)]
 
 
 def _rows(connection: Connection, file_id: str) -> _Rows | None:
@@ -172,6 +198,11 @@ def _rows(connection: Connection, file_id: str) -> _Rows | None:
         sizes=Sizes(row["charges"], row["rates"]),
         publishable=row["outcome"] is None or is_publishable(Outcome(row["outcome"]), row["charges"]),
     )
+
+
+def _discard(lake: Lake, file_id: str, parser_version: str, must_hold: Callable[[], None]) -> None:
+    must_hold()  # a run that slept meanwhile must not delete what its successor has placed
+    lake.discard(file_id, parser_version)
 
 
 def _parsed_again(file_id: str) -> Result:

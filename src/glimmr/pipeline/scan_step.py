@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from glimmr.errors import DeadlineExceeded
 from glimmr.jobs import ledger
@@ -58,6 +59,11 @@ class ScanStep:
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """A source that fails changes nothing that is known; the job's own row says what failed."""
 
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        """The same question once more."""
+        del connection
+        return [NewJob(step="scan", args=dict(args))]
+
 
 def _remember(connection: Connection, scanned: Scanned, now: datetime) -> tuple[list[str], list[str]]:
     """Write down what was said. Returns the addresses, and the current snapshots whose hospitals it changed."""
@@ -87,7 +93,10 @@ class RunWeb:
     ) -> tuple[bytes, Mapping[str, str]]:
         """A small answer; see `scan.Web`."""
         self._must_go_on()
-        reply = self._client.get_bytes(url, method=method, headers=headers, body=body, tell=self._tell)
+        left_seconds = max(1.0, self._until - time.monotonic())
+        reply = self._client.get_bytes(
+            url, method=method, headers=headers, body=body, tell=self._tell, deadline_seconds=left_seconds
+        )
         return reply.body, reply.headers
 
     def pause(self, seconds: float) -> None:

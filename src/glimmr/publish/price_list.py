@@ -79,4 +79,7 @@ def reassign(lake: Lake, file_id: str, hospitals: Sequence[Mapping[str, Any]], *
 
 def retract(lake: Lake, file_id: str, *, fence: Fence) -> bool:
     """Take a file_id out of the price table, its row in `files` first. False when it was in none of the tables."""
-    return lake.remove(file_id, fence)
+    removed = lake.remove(file_id, fence)
+    if removed:
+        events.tell(events.PUBLISH_RETRACTED, file_id=file_id)
+    return removed

@@ -19,6 +19,7 @@ from glimmr.stores.lake import Lake, Published
 VIEWS = ("prices", "amounts", "charge_codes")
 _BATCH_ROWS = 2048
 _DAMAGED = re.compile(r"No files found|[Ff]ile '.*\.parquet'")  # somebody deleted an object, or cut it short
+_MENDED = "; `glimmr doctor --fix` and then `glimmr worker --drain` make again what is missing or damaged"
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
 
 
@@ -41,7 +42,8 @@ class PriceTable:
     def __init__(self, lake: Lake, scratch: Path | None = None) -> None:
         self._published = lake.published()
         self._connection = duckdb.connect(config={"temp_directory": str(scratch or tempfile.gettempdir())})
-        with _faults():
+        self._remote = _register(self._connection, lake) if lake.is_remote else None
+        with self._faults():
             self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
             self._connection.execute("SET enable_progress_bar = false")
             _create_views(self._connection, self._published)
@@ -67,7 +69,7 @@ class PriceTable:
     ) -> Answer:
         """The published prices of codes; see `answers.answer`. Raises UsageError, StorageFault."""
         ask = Ask(state=state, payer=payer, setting=setting, limit=limit)
-        with _faults(), self._connection.cursor() as connection:
+        with self._faults(), self._connection.cursor() as connection:
             return answer(connection, self._published, codes, ask)
 
     def sql(self, text: str, limit: int | None = None) -> Rows:
@@ -82,17 +84,43 @@ class PriceTable:
 
     def stream(self, text: str) -> tuple[tuple[str, ...], Iterator[list[tuple[Any, ...]]]]:
         """As `sql`, in batches and constant memory: column names, and an iterator of batches."""
-        with _faults():
+        with self._faults():
             connection = self._connection.cursor()  # so that an answer nobody read to its end is in nobody's way
             reader: Any = connection.sql(_only_reads(connection, text)).to_arrow_reader(_BATCH_ROWS)
-            return tuple(reader.schema.names), _batches(reader)
+            return tuple(reader.schema.names), self._batches(reader)
+
+    def _batches(self, reader: Any) -> Iterator[list[tuple[Any, ...]]]:
+        with self._faults():
+            for batch in reader:  # by position: two columns may have one name
+                columns = [column.to_pylist(maps_as_pydicts="lossy") for column in batch.columns]
+                yield list(zip(*columns, strict=True))
+
+    @contextmanager
+    def _faults(self) -> Generator[None]:
+        if self._remote is not None:
+            self._remote.fault = None
+        try:
+            with _faults():
+                yield
+        except (UsageError, StorageFault):
+            fault = self._remote.fault if self._remote is not None else None
+            if fault is None:
+                raise
+            hint = _MENDED if isinstance(fault.__cause__, FileNotFoundError) else ""
+            raise StorageFault(f"{fault}{hint}") from fault
 
 
-def _batches(reader: Any) -> Iterator[list[tuple[Any, ...]]]:
-    with _faults():
-        for batch in reader:  # by position: two columns may have one name
-            columns = [column.to_pylist(maps_as_pydicts="lossy") for column in batch.columns]
-            yield list(zip(*columns, strict=True))
+def _register(connection: duckdb.DuckDBPyConnection, lake: Lake) -> Any:
+    """Let DuckDB read the objects in the bucket: its `RemoteFiles`. Raises UsageError where fsspec is not installed."""
+    try:
+        # Slow to import, and only a fleet has it.
+        from glimmr.query.remote import RemoteFiles  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(f"to read a bucket needs what is not installed ({error.name}): glimmr[fleet]") from None
+    files = RemoteFiles(lake)
+    connection.register_filesystem(files)
+    connection.execute("SET enable_external_file_cache = false")  # memory stays flat
+    return files
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, published: Published) -> None:
@@ -151,7 +179,7 @@ def _faults() -> Generator[None]:
         damaged = _DAMAGED.search(str(error)) is not None
         if isinstance(error, duckdb.InvalidInputException) and not damaged:
             raise UsageError(str(error)) from error
-        hint = "; the next `glimmr run` on this data makes again what is missing or damaged" if damaged else ""
+        hint = _MENDED if damaged else ""
         raise StorageFault(f"the price table could not be read: {str(error).rstrip()}{hint}") from error
     except duckdb.PermissionException as error:
         raise UsageError(f"a statement sees the price table only, no other file and no network: {error}") from error

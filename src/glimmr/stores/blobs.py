@@ -1,28 +1,45 @@
 """The shelf of bytes: a local folder or any object store by URL, every object whole and durable before it is seen."""
 
 import errno
-import os
-import shutil
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore
 
+from glimmr import events
 from glimmr.errors import DiskFull, StorageFault
+from glimmr.stores import object_store
+from glimmr.stores.local_shelf import place
 
-_COPY_BYTES = 8 * 2**20
+_PROBE = "is-writable"
+_HALF = ".partial"
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
-_NO_LINKS = frozenset((errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS))
 
 
 def blob_key(sha256: str) -> str:
     """The key of a snapshot's bytes, from their sha256 (64 hex digits): content decides the name, no server does."""
     return f"sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object on the shelf, or half of one that a killed writer left there."""
+
+    key: str
+    age_seconds: float
+
+    @property
+    def is_half(self) -> bool:
+        """Whether it was never finished."""
+        return self.key.endswith(_HALF)
 
 
 class Blobs:
@@ -31,9 +48,10 @@ class Blobs:
     Every method raises StorageFault (DiskFull where there is no space): a local fault, never the file's.
     """
 
-    def __init__(self, url_or_folder: str | Path) -> None:
+    def __init__(self, url_or_folder: str | Path, timeout_seconds: float = object_store.TIMEOUT_SECONDS) -> None:
         self._where = str(url_or_folder)
         self._folder = _folder(url_or_folder)
+        self._timeout_seconds = timeout_seconds
 
     def put_file(self, path: Path, key: str) -> None:
         """Put the file at `path` on the shelf, unless something of its size is there; durable when this returns.
@@ -42,11 +60,23 @@ class Blobs:
         afterwards, and may be gone.
         """
         with self._faults(f"put {path.name} to {key}"):
-            there = self._size(key) == path.stat().st_size
+            held = self._size(key)
+            there = held == path.stat().st_size
             if self._folder is not None:
-                _place(path, self._folder / key, self._folder, there=there)
+                place(path, self._folder / key, self._folder, there=there)
             elif not there:
-                self._upload(path, key)
+                object_store.upload(self._store, path, key, replacing=held is not None)
+        events.tell(events.OBJECT_PLACED, key=key, new=not there)
+
+    def must_take_bytes(self) -> None:
+        """Prove that the object store takes bytes now, before anybody asks a hospital for some that nobody could keep.
+
+        A tiny object comes and goes. A folder proves nothing beforehand.
+        """
+        if self._folder is None:
+            with self._faults("write"):
+                obstore.put(self._store, _PROBE, b"", mode="overwrite")
+            self.delete(_PROBE)
 
     def exists(self, key: str) -> bool:
         """Whether the object is there, whole."""
@@ -77,9 +107,7 @@ class Blobs:
         copy = scratch / key.rpartition("/")[2]
         with self._faults(f"read {key}"):
             scratch.mkdir(parents=True, exist_ok=True)
-            with copy.open("wb") as file:
-                for chunk in obstore.get(self._store, key).stream(min_chunk_size=_COPY_BYTES):
-                    file.write(chunk)
+            object_store.fetch(self._store, key, copy, size_bytes)
         if copy.stat().st_size != size_bytes:
             raise StorageFault(f"{key} in {self._where}: {copy.stat().st_size} of {size_bytes} bytes were read")
         return copy
@@ -95,11 +123,35 @@ class Blobs:
             if self._folder is not None and not self._folder.is_dir():
                 return
             for batch in obstore.list(self._store, prefix=prefix or None):
-                yield from (found["path"] for found in batch if not found["path"].endswith(".partial"))
+                yield from (found["path"] for found in batch if not found["path"].endswith(_HALF))
 
-    @property
+    def stored(self) -> Iterator[Stored]:
+        """Everything that lies on the shelf, in any order."""
+        with self._faults("list everything"):
+            now = time.time()
+            if self._folder is None:
+                for batch in obstore.list(self._store):
+                    yield from (Stored(found["path"], now - found["last_modified"].timestamp()) for found in batch)
+                return
+            for file in self._folder.rglob("*"):
+                with suppress(FileNotFoundError):
+                    if file.is_file():
+                        yield Stored(file.relative_to(self._folder).as_posix(), now - file.stat().st_mtime)
+
+    def age_seconds(self, key: str) -> float | None:
+        """How long ago the object was written; None when it is not there."""
+        with self._faults(f"look for {key}"), suppress(FileNotFoundError):
+            if self._folder is not None:
+                return time.time() - (self._folder / key).stat().st_mtime
+            if found := object_store.look(self._store, key):
+                return time.time() - found["last_modified"].timestamp()
+        return None
+
+    @cached_property
     def _store(self) -> ObjectStore:
-        return LocalStore(self._folder) if self._folder is not None else from_url(self._where)
+        if self._folder is not None:
+            return LocalStore(self._folder)
+        return object_store.opened(self._where, self._timeout_seconds)
 
     def _size(self, key: str) -> int | None:
         if self._folder is not None:
@@ -107,15 +159,7 @@ class Blobs:
                 return (self._folder / key).stat().st_size
             except FileNotFoundError:
                 return None
-        try:
-            return obstore.head(self._store, key)["size"]
-        except FileNotFoundError:
-            return None
-
-    def _upload(self, path: Path, key: str) -> None:
-        """Stream to the object store in parts; an unfinished upload is not an object."""
-        with path.open("rb") as file:
-            obstore.put(self._store, key, file, use_multipart=True, chunk_size=_COPY_BYTES, max_concurrency=4)
+        return object_store.size_bytes(self._store, key)
 
     @contextmanager
     def _faults(self, doing: str) -> Generator[None]:
@@ -124,14 +168,15 @@ class Blobs:
         except OSError as error:
             raise fault(error, f"{self._where}: could not {doing}") from error
         except BaseError as error:
-            raise StorageFault(f"{self._where}: could not {doing}: {_first_line(error)}") from error
+            said = object_store.told(error, _first_line(error))
+            raise StorageFault(f"{self._where}: could not {doing}: {said}") from error
 
 
 def fault(error: OSError, what: str) -> StorageFault | DiskFull:
     """The local fault an operating system's error is: `what` says which file and what was tried."""
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left; free some, and the work goes on by itself")
-    return StorageFault(f"{what}: {error.strerror or _first_line(error)}")
+    return StorageFault(f"{what}: {error.strerror or object_store.told(error, _first_line(error))}")
 
 
 def _folder(url_or_folder: str | Path) -> Path | None:
@@ -142,80 +187,6 @@ def _folder(url_or_folder: str | Path) -> Path | None:
     if parts.scheme == "file":
         return Path(url2pathname(parts.path)).absolute()
     return None if "://" in url_or_folder else Path(url_or_folder).absolute()
-
-
-def _place(source: Path, target: Path, root: Path, *, there: bool) -> None:
-    """Give the file its name on the shelf, all at once. Bytes reach the disk before the name, the name before we go on.
-
-    obstore's LocalStore would copy, and syncs nothing: a power cut could leave an empty object under a good name.
-    """
-    made = _make_folders(target.parent, root)
-    if not there:
-        _sync(source)
-        try:
-            _name(source, target)
-        except FileExistsError:
-            _replace_if_broken(source, target)
-    for folder in (target.parent, *made):
-        _sync(folder)
-
-
-def _name(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            _copy(source, target)
-        elif error.errno in _NO_LINKS:
-            source.rename(target)
-        else:
-            raise
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy across filesystems, into a file that has no name until it is whole (O_TMPFILE): a kill leaves nothing."""
-    try:
-        unnamed = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o644)
-    except OSError:  # a filesystem that cannot do that (NFS)
-        partial = target.with_name(f".{target.name}.partial")
-        _write(source, os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644))
-        partial.rename(target)
-        return
-    _write(source, unnamed, name=target)
-
-
-def _write(source: Path, opened: int, name: Path | None = None) -> None:
-    with os.fdopen(opened, "wb") as copy, source.open("rb") as file:
-        shutil.copyfileobj(file, copy, _COPY_BYTES)
-        copy.flush()
-        os.fsync(opened)
-        if name is not None:
-            # Only with a folder given does Python let the kernel follow this link (linkat, AT_SYMLINK_FOLLOW).
-            os.link(f"/proc/self/fd/{opened}", name, src_dir_fd=opened, follow_symlinks=True)
-
-
-def _replace_if_broken(source: Path, target: Path) -> None:
-    """Somebody else put it there meanwhile, or it was damaged by hand: what has another size cannot be it."""
-    if target.stat().st_size != source.stat().st_size:
-        target.unlink()
-        _name(source, target)
-
-
-def _make_folders(folder: Path, root: Path) -> list[Path]:
-    """Make `folder`; gives the folders that got a new entry, which are to be synced."""
-    parents = [folder, *folder.parents]
-    above = parents[: parents.index(root) + 1] if root in parents else parents[:1]
-    missing = [one for one in above if not one.is_dir()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return [one.parent for one in missing]
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _first_line(error: BaseException) -> str:

@@ -175,6 +175,12 @@ def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 # -- an address's life -------------------------------------------------------------------------------------------
 
 _ONE_ADDRESS = select(*_ADDRESS).where(price_files.c.price_file_id == bindparam("id"))
+_HOLD = (
+    select(price_files.c.price_file_id)
+    .where(price_files.c.price_file_id == bindparam("id"))
+    .with_for_update(read=True, key_share=True)
+)
+_UNFINISHED = select(price_files.c.url).where(price_files.c.state.in_(("working", "waiting")))
 _WORK = update(price_files).where(price_files.c.price_file_id == bindparam("id")).values(state="working")
 _END = (
     update(price_files)
@@ -187,6 +193,16 @@ def address(connection: Connection, price_file_id: str) -> Address | None:
     """One address, or None when its row is gone."""
     row = connection.execute(_ONE_ADDRESS, {"id": price_file_id}).mappings().one_or_none()
     return Address(**row) if row else None
+
+
+def hold(connection: Connection, price_file_id: str) -> bool:
+    """Whether an address is known; if so, nobody removes it before this transaction ends."""
+    return connection.execute(_HOLD, {"id": price_file_id}).first() is not None
+
+
+def unfinished_urls(connection: Connection) -> list[str]:
+    """The addresses that are being asked, or will be again before long."""
+    return list(connection.execute(_UNFINISHED).scalars())
 
 
 def begin(connection: Connection, ids: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event, exc
+from sqlalchemy import Connection, Engine, ExceptionContext, event, exc
 from sqlalchemy.engine import URL, make_url
 
 from glimmr.errors import DatabaseFault, DiskFull, LocalFault, UsageError
@@ -25,6 +25,7 @@ __all__ = ["Connection", "Database", "migrate", "sqlite_url"]
 T = TypeVar("T")
 
 _BUSY_TIMEOUT_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 5.0
 _SQLITE_PASSING = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -39,7 +40,8 @@ _SQLITE_PASSING = frozenset(
 _SQLITE_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # SQLSTATE classes: 08 connection, 53 resources, 57 operator intervention, 58 system error; 25006 read-only,
 # 40001 and 40P01 serialization and deadlock, 55P03 lock not available (PostgreSQL manual, appendix A).
-_POSTGRES_PASSING = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
+_READ_ONLY = "25006"
+_POSTGRES_PASSING = ("08", "53", "57", "58", _READ_ONLY, "40001", "40P01", "55P03")
 _POSTGRES_OPTIONS = "-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s"
 _POSTGRES_ARGUMENTS = {
     "connect_timeout": "3",
@@ -78,14 +80,14 @@ class Database:
             self._reader = self._writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
             self._writing = nullcontext()
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, longest_pause_seconds: float = _LONGEST_PAUSE_SECONDS) -> T:
         """What `work` returns, its changes committed: all of them or none.
 
         `work` may run several times (each in a new transaction) and must have no other effect than on the connection;
         a lost answer to a commit repeats it too, so its statements must bear that. Raises DatabaseFault or DiskFull
         when the database's fault outlasts the patience; what `work` raises comes through, with everything undone.
         """
-        return self._repeat(self._write_once, work, writes=True)
+        return self._repeat(self._write_once, work, writes=True, longest_pause_seconds=longest_pause_seconds)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, from one consistent view. Writing through it fails. Raises as `write`."""
@@ -119,7 +121,12 @@ class Database:
             return work(connection)
 
     def _repeat(
-        self, once: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T], *, writes: bool
+        self,
+        once: Callable[[Callable[[Connection], T]], T],
+        work: Callable[[Connection], T],
+        *,
+        writes: bool,
+        longest_pause_seconds: float = _LONGEST_PAUSE_SECONDS,
     ) -> T:
         started, pause_seconds = time.monotonic(), 0.05
         while True:
@@ -131,12 +138,12 @@ class Database:
                     raise
                 waited = time.monotonic() - started
                 patient = self._patience_seconds is None or waited < self._patience_seconds
-                if is_read_only(error):
-                    self._writer.dispose()  # a former primary: what answers at its address now may be another server
+                if self.is_sqlite and is_read_only(error):
+                    self._writer.dispose()  # the file may have been put in the place of another
                 if not (passing and patient) or self._closing.wait(pause_seconds * random.uniform(0.5, 1.5)):  # noqa: S311 - jitter
                     raise fault from error
                 logging.getLogger(__name__).warning("the database does not answer for %.1f s: %s", waited, fault)
-            pause_seconds = min(2 * pause_seconds, 5.0)
+            pause_seconds = min(2 * pause_seconds, longest_pause_seconds)
 
 
 def sqlite_url(path: Path) -> str:
@@ -174,7 +181,7 @@ def is_read_only(error: exc.SQLAlchemyError) -> bool:
     """Whether a write was refused as such. Through the door for reading that is a mistake of ours, not an outage."""
     cause = getattr(error, "orig", None)
     code = getattr(cause, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_READONLY or getattr(cause, "sqlstate", None) == "25006"
+    return code & 0xFF == sqlite3.SQLITE_READONLY or getattr(cause, "sqlstate", None) == _READ_ONLY
 
 
 def _classify_sqlite(code: int, message: str) -> tuple[LocalFault | None, bool]:
@@ -226,9 +233,18 @@ def _postgresql_engine(url: URL) -> Engine:
     asked = {name: str(value) for name, value in url.query.items()}
     ours = {"application_name": f"glimmr {socket.gethostname()} {os.getpid()}"[:63], **_POSTGRES_ARGUMENTS}
     options = f"{_POSTGRES_OPTIONS} {asked.pop('options', '')}".rstrip()
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url, connect_args={**ours, **asked, "options": options}, pool_size=8, max_overflow=8, pool_timeout=10.0
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave(context: ExceptionContext) -> None:
+        # A former primary: what answers at its address now may be another server. Every connection is made anew, those
+        # that others use at this moment when they come back.
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
+
+    return engine
 
 
 def is_migrated(database: Database) -> bool:

@@ -16,18 +16,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from glimmr import events
 from glimmr.errors import StorageFault
 from glimmr.price_table import TABLES, schema
-from glimmr.stores.lake_check import Check, check, forget_lost
-from glimmr.stores.lake_commit import RETENTION_HOURS, Change, Fence, View, commit, create, look
+from glimmr.stores.lake_check import Check, check, forget_lost, lost_rows
+from glimmr.stores.lake_commit import Change, Fence, View, commit, create, look
 from glimmr.stores.lake_objects import LakeObjects, storage_faults
 from glimmr.stores.lake_rows import Row, put_rows, read_rows
 from glimmr.stores.lake_stats import add_action
+from glimmr.stores.lake_sweep import leftovers
+from glimmr.stores.object_store import TIMEOUT_SECONDS
 
 LARGE = ("rates", "charges")
 """The tables with one object per price list, in the order they are published."""
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
-_LEFTOVER = re.compile(r"_delta_log/(_commit_.*\.tmp|.*#\d+)")  # what a killed commit leaves beside the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,10 @@ class Published:
 
 
 class Lake:
-    """The four tables under `root`, a folder or an object store's URL. Holds the address; opens per use."""
+    """The four tables under `root`, a folder or an object store's URL. One answer takes `timeout_seconds` at most."""
 
-    def __init__(self, root: str | Path) -> None:
-        self._objects = LakeObjects(root)
+    def __init__(self, root: str | Path, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._objects = LakeObjects(root, timeout_seconds)
         self.root = self._objects.root
 
     def create(self) -> None:
@@ -179,6 +181,25 @@ class Lake:
                 file_hospitals=self.file_uris("file_hospitals"),
             )
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether its objects lie in a bucket."""
+        return self._objects.folder is None
+
+    def size_bytes(self, uri: str) -> int:
+        """How large one of the `Published` objects is. Raises StorageFault."""
+        with storage_faults(f"{uri} could not be read"):
+            return self._objects.size_bytes(*self._parts(uri))
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """Some bytes of one of the `Published` objects in a bucket. Raises StorageFault."""
+        with storage_faults(f"{uri} could not be read"):
+            return self._objects.read_range(*self._parts(uri), start, length)
+
+    def _parts(self, uri: str) -> tuple[str, str]:
+        table, _, path = uri.removeprefix(f"{self.root}/").partition("/")
+        return table, path
+
     def check(self, file_id: str | None = None) -> Check:
         """Which price lists are whole, log and shelf; or whether this one is."""
         with storage_faults("the price table could not be checked"):
@@ -211,6 +232,25 @@ class Lake:
 
     # -- keeping it clean ------------------------------------------------------------------------------------------
 
+    def leftovers(self, older_than_seconds: float = 0, keep: Collection[str] = ()) -> list[str]:
+        """What no table version of the last 24 hours names, as `<table>/<path>`: see `sweep`."""
+        with storage_faults("the price table's shelf could not be looked through"):
+            return list(leftovers(self._objects, older_than_seconds, keep))
+
+    def names(self, name: str) -> bool:
+        """Whether the log names an object now, given as by `leftovers`."""
+        table, _, path = name.partition("/")
+        with storage_faults(f"the table {table} could not be read"):
+            view = look(self._objects, table)
+        return view is not None and any(active.path == path for active in view.active)
+
+    def discard_leftover(self, name: str) -> None:
+        """Delete an object, named as by `leftovers`."""
+        with storage_faults(f"{name} could not be deleted from the price table's shelf"):
+            table, path = name.split("/", 1)
+            self._objects.delete(table, path)
+            events.tell(events.OBJECT_SWEPT, table=table, path=path)
+
     def sweep(self, older_than_seconds: float = 0, keep: Collection[str] = ()) -> list[str]:
         """Delete what no table version of the last 24 hours names; the deleted objects, as `<table>/<path>`.
 
@@ -218,27 +258,20 @@ class Lake:
         are file_ids whose placed objects a waiting job still wants. With 0 seconds nobody else may be publishing (one
         machine, folder lock held); in a fleet give hours.
         """
-        swept: list[str] = []
-        with storage_faults("the price table could not be swept"):
-            for table in TABLES:  # charges first: a price list half swept must not look like one without rates
-                needed = self._needed(table)
-                for found in self._objects.list(table):
-                    name = found.path.rsplit("/", 1)[-1]
-                    logged = found.path.startswith("_delta_log/")
-                    wanted = not _LEFTOVER.fullmatch(found.path) if logged else found.path in needed
-                    if wanted or found.age_seconds < older_than_seconds or name.partition("-")[0] in keep:
-                        continue
-                    self._objects.delete(table, found.path)
-                    swept.append(f"{table}/{found.path}")
+        swept = self.leftovers(older_than_seconds, keep)
+        for name in swept:
+            self.discard_leftover(name)
         return swept
 
-    def _needed(self, table: str) -> set[str]:
-        view = look(self._objects, table)
-        if view is None:
-            return set()
-        gone = set(view.delta.vacuum(0, dry_run=True, enforce_retention_duration=False))
-        expired = set(view.delta.vacuum(RETENTION_HOURS, dry_run=True, enforce_retention_duration=False))
-        return {active.path for active in view.active} | (gone - expired)
+    def lost_rows(self) -> list[str]:
+        """The objects of `files` and `file_hospitals` that the log names and that are not there whole."""
+        with storage_faults("the price table could not be checked"):
+            return lost_rows(self._objects)
+
+    def forget_lost_rows(self) -> None:
+        """Take them out of the log. Whose rows they were is not known; see `check` for who is not whole any more."""
+        with storage_faults("the price table could not be mended"):
+            forget_lost(self._objects)
 
 
 def object_path(file_id: str, parser_version: str) -> str:

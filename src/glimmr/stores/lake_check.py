@@ -65,6 +65,15 @@ def forget_lost(objects: LakeObjects) -> None:
         commit(objects, table, "lost-objects", decide, lambda: None)
 
 
+def lost_rows(objects: LakeObjects) -> list[str]:
+    """The objects of the small tables that the log names and that are not there whole, as `<table>/<path>`."""
+    lost: list[str] = []
+    for table in _SMALL:
+        view, sound = look(objects, table), _sound(objects, table, one_by_one=True)
+        lost += [f"{table}/{active.path}" for active in (view.active if view else ()) if not sound(active)]
+    return lost
+
+
 def _rows(objects: LakeObjects, table: str, file_id: str | None) -> list[dict[str, Any]]:
     view = look(objects, table)
     if view is None:

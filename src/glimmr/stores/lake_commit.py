@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
+from glimmr import events
 from glimmr.errors import StorageFault
 from glimmr.price_table import TABLES, schema
 from glimmr.stores.lake_objects import LakeObjects
@@ -68,7 +69,7 @@ Decide = Callable[[View], Change | None]
 def look(objects: LakeObjects, table: str) -> View | None:
     """The current version of a table, or None when there is no such table yet. Raises StorageFault, DeltaError."""
     try:
-        delta = DeltaTable(objects.uri(table))
+        delta = DeltaTable(objects.uri(table), storage_options=objects.delta_options)
     except TableNotFoundError:
         return None
     except DeltaError as error:
@@ -99,7 +100,9 @@ def create(objects: LakeObjects, table: str) -> View:
                 mode="ignore",
                 partition_by=PARTITIONED[table] or None,
                 configuration=_CONFIGURATION,
+                storage_options=objects.delta_options,
             )
+            events.tell(events.TABLE_MADE, table=table)
         except DeltaError as error:
             failure = error  # somebody else was faster: theirs is as good
             time.sleep(_pause_seconds(1))
@@ -147,6 +150,7 @@ def _attempt(objects: LakeObjects, table: str, file_id: str, view: View, change:
     number = (view.delta.transaction_version(app_id) or 0) + 1
     now_ms = int(time.time() * 1000)
     removes = [_remove(active, now_ms) for active in change.remove]
+    events.tell(events.CHANGE_DECIDED, table=table, file_id=file_id)
     try:
         view.delta.create_write_transaction(
             [*removes, *change.add],
@@ -157,6 +161,7 @@ def _attempt(objects: LakeObjects, table: str, file_id: str, view: View, change:
         )
     except CommitFailedError:
         return False
+    events.tell(events.CHANGE_LOGGED, table=table, file_id=file_id)
     objects.sync_log(table, view.delta.version() + 1)
     return True
 

@@ -1,12 +1,13 @@
-"""Where the lake's objects lie (a folder, or a bucket later), and how one of them is written, read, listed, removed."""
+"""Where the lake's objects lie (a folder or a bucket), and how one of them is written, read, listed, removed."""
 
 import errno
 import os
 import re
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,13 +17,15 @@ import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake.exceptions import DeltaError
-from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import ObjectStore
 
 from glimmr.errors import DiskFull, StorageFault
+from glimmr.stores import object_store
 from glimmr.stores.blobs import Blobs
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FOOTER_BYTES = 64 * 2**10  # of most price lists
 _LONGEST = 1000  # letters of a message
 
 
@@ -34,7 +37,7 @@ def storage_faults(what: str) -> Generator[None]:
     except (OSError, BaseError, DeltaError, pa.ArrowException) as error:
         full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
         fault = DiskFull if full else StorageFault
-        raise fault(f"{what}: {_one_line(error)}") from error
+        raise fault(f"{what}: {object_store.told(error, _one_line(error))}") from error
 
 
 def _one_line(error: BaseException) -> str:
@@ -52,13 +55,20 @@ class Object:
 
 
 class LakeObjects:
-    """The objects under one root. Holds an address; opens per use."""
+    """The objects under one root. Holds an address; a bucket stays open once it was used."""
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, timeout_seconds: float = object_store.TIMEOUT_SECONDS) -> None:
         text = str(root)
         path = url2pathname(urlsplit(text).path) if text.startswith("file://") else text
         self.folder: Path | None = None if "://" in path else Path(path).absolute()
         self.root = text.rstrip("/") if self.folder is None else str(self.folder)
+        self._timeout_seconds = timeout_seconds
+        self._blobs = Blobs(self.root, timeout_seconds)
+
+    @property
+    def delta_options(self) -> dict[str, str] | None:
+        """What the Delta library is told beside an address."""
+        return object_store.delta_options(self._timeout_seconds) if self.folder is None else None
 
     def uri(self, table: str, path: str = "") -> str:
         """The address of a table, or of one of its objects, as Delta and DuckDB take it (local: a plain path)."""
@@ -73,7 +83,7 @@ class LakeObjects:
         """
         key = f"{table}/{path}"
         if not self.exists(table, path):
-            Blobs(self.root).put_file(source, key)
+            self._blobs.put_file(source, key)
         elif self.folder is not None:
             os.utime(self.folder / key)
         source.unlink(missing_ok=True)
@@ -85,7 +95,8 @@ class LakeObjects:
         what `sweep` removes.
         """
         if self.folder is None:
-            obstore.put(self._store(), f"{table}/{path}", data, mode="create")
+            with suppress(AlreadyExistsError):  # ours, after an answer that got lost: nobody else has this path
+                obstore.put(self._store, f"{table}/{path}", data, mode="create")
             return
         final = self.folder / table / path
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -109,19 +120,31 @@ class LakeObjects:
         """A small Parquet object, whole."""
         if self.folder is not None:
             return pq.ParquetFile(self.folder / table / path).read()
-        return pq.read_table(BytesIO(obstore.get(self._store(), f"{table}/{path}").bytes()))
+        return pq.read_table(BytesIO(obstore.get(self._store, f"{table}/{path}").bytes()))
 
     def footer(self, table: str, path: str) -> pq.FileMetaData:
         """The Parquet footer of an object: row count, row groups and their statistics."""
         if self.folder is not None:
             return pq.read_metadata(self.folder / table / path)
-        return pq.read_metadata(obstore.open_reader(self._store(), f"{table}/{path}"))
+        size = self.size_bytes(table, path)
+        tail = self.read_range(table, path, max(0, size - _FOOTER_BYTES), _FOOTER_BYTES) if size else b""
+        needed = int.from_bytes(tail[-8:-4], "little") + 8  # Parquet format: the footer, its length, four letters
+        if len(tail) < needed <= size:
+            tail = self.read_range(table, path, size - needed, needed)
+        return pq.read_metadata(BytesIO(tail))
+
+    def read_range(self, table: str, path: str, start: int, length: int) -> bytes:
+        """Some bytes of an object in a bucket."""
+        return obstore.get_range(self._store, f"{table}/{path}", start=start, length=length).to_bytes()
 
     def size_bytes(self, table: str, path: str) -> int:
         """How large an object is. Raises FileNotFoundError when there is none."""
         if self.folder is not None:
             return (self.folder / table / path).stat().st_size
-        return obstore.head(self._store(), f"{table}/{path}")["size"]
+        size = object_store.size_bytes(self._store, f"{table}/{path}")
+        if size is None:
+            raise FileNotFoundError(f"{self.uri(table, path)} is not there")
+        return size
 
     def exists(self, table: str, path: str) -> bool:
         """Whether the object is there."""
@@ -136,13 +159,14 @@ class LakeObjects:
         if self.folder is not None:
             (self.folder / table / path).unlink(missing_ok=True)
             return
-        obstore.delete(self._store(), f"{table}/{path}")
+        with suppress(FileNotFoundError):
+            obstore.delete(self._store, f"{table}/{path}")
 
     def list(self, table: str) -> Iterator[Object]:
         """Every object of a table, the log's and the leftovers of killed writers included."""
         now = time.time()
         if self.folder is None:
-            for page in obstore.list(self._store(), prefix=f"{table}/"):
+            for page in obstore.list(self._store, prefix=f"{table}/"):
                 for meta in page:
                     age_seconds = now - meta["last_modified"].timestamp()
                     yield Object(meta["path"].removeprefix(f"{table}/"), age_seconds, meta["size"])
@@ -156,8 +180,9 @@ class LakeObjects:
             except FileNotFoundError:
                 continue
 
+    @cached_property
     def _store(self) -> ObjectStore:
-        return from_url(self.root)
+        return object_store.opened(self.root, self._timeout_seconds)
 
 
 def _sync_folder(folder: Path) -> None:

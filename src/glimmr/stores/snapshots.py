@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
 from glimmr.model import Fetched, FileReport, Header
 from glimmr.outcomes import Outcome
@@ -24,6 +24,15 @@ _LATEST_FILE = select(fetches.c.price_file_id, fetches.c.file_id, fetches.c.fetc
 )
 _WAITING_FOR = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fetches.c.price_file_id).where(
     fetches.c.file_id == bindparam("file_id"), price_files.c.state == "working"
+)
+_ENDED_WITH = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fetches.c.price_file_id).where(
+    fetches.c.file_id == bindparam("file_id"), price_files.c.state == "done"
+)
+_HAD = select(
+    or_(
+        exists().where(fetches.c.file_id == bindparam("file_id")),
+        exists().where(price_files.c.current_file_id == bindparam("file_id")),
+    )
 )
 _WANTED = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fetches.c.price_file_id).where(
     price_files.c.state == "working"
@@ -84,6 +93,16 @@ def waiting_for(connection: Connection, file_id: str) -> list[str]:
     return sorted(row.price_file_id for row in connection.execute(_WAITING_FOR, {"file_id": file_id}))
 
 
+def ended_with(connection: Connection, file_id: str) -> list[str]:
+    """The addresses that gave these bytes last and wait for nothing."""
+    return sorted(row.price_file_id for row in connection.execute(_ENDED_WITH, {"file_id": file_id}))
+
+
+def is_had(connection: Connection, file_id: str) -> bool:
+    """Whether any address that is known ever gave these bytes."""
+    return bool(connection.execute(_HAD, {"file_id": file_id}).scalar())
+
+
 def current(connection: Connection) -> set[str]:
     """The snapshots that some address has as its current one: what the price table must hold."""
     return {row.current_file_id for row in connection.execute(_CURRENT_ONES)}
@@ -102,6 +121,16 @@ def times_seen(connection: Connection, price_file_id: str, file_id: str) -> int:
 # -- snapshots ---------------------------------------------------------------------------------------------------
 
 _SNAPSHOT = select(snapshots).where(snapshots.c.file_id == bindparam("file_id"))
+_HOLD = select(snapshots.c.file_id).where(snapshots.c.file_id == bindparam("file_id")).with_for_update()
+
+
+def hold(connection: Connection, file_id: str) -> None:
+    """Nobody else changes the snapshot's row until the transaction ends.
+
+    Whoever makes an address wait for what becomes of bytes, and whoever says what became of them, takes it first: else
+    each may look before the other's commit, and the address waits for ever (on PostgreSQL; SQLite has one writer).
+    """
+    connection.execute(_HOLD, {"file_id": file_id})
 
 
 def snapshot(connection: Connection, file_id: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -34,9 +35,9 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Back with its zone."""
+        """Back in UTC: SQLite tells no zone, PostgreSQL that of its session."""
         del dialect
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        return value if value is None else value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 metadata = MetaData(
@@ -175,9 +176,23 @@ hosts = Table(
     metadata,
     Column("host", String, primary_key=True),
     Column("slots_in_use", Integer, nullable=False, default=0),
-    Column("breaker", String, nullable=False, default="closed"),
-    Column("until", UtcTime),
-    Column("alternates", JSON),
+    Column("breaker", String, nullable=False, default="closed"),  # closed, open: see net.breaker
+    Column("until", UtcTime),  # it rests until then
+    Column("alternates", JSON),  # the other ways of asking that helped
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),
+    Column("opened", Integer, nullable=False, default=0, server_default="0"),
+    Column("failed_since", UtcTime),
+)
+
+host_turns = Table(
+    "host_turns",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("host", String, nullable=False, index=True),
+    Column("holder", String, nullable=False),  # the process that is connected to it
+    Column("token", String, nullable=False, unique=True, index=True),
+    Column("lease_until", Double, nullable=False),  # on the clock of stores.clock
+    Column("lease_era", String, nullable=False),
 )
 
 Index("ix_price_files_state_next_try_at", price_files.c.state, price_files.c.next_try_at)

@@ -1,8 +1,11 @@
 """What `status` and the summary of a run say: counts from SQL, and what this process did."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from glimmr.jobs import ledger
+from glimmr.errors import UsageError
+from glimmr.jobs import ledger, recovery, selection
 from glimmr.net import redact
 from glimmr.outcomes import MEANINGS, Fault, Outcome
 from glimmr.stores import tally
@@ -27,10 +30,21 @@ def _status(connection: Connection) -> dict[str, Any]:
             for state, outcome, reason, files in tally.outcomes(connection)
         ],
         "jobs": jobs,
+        "paused": ledger.paused(connection),
         "success_rate": success_rate(jobs),
         "troubled": [file | {"url": redact(file["url"])} for file in tally.troubled(connection, _MOST_TROUBLED)],
         "failed_scans": _failed_scans(connection),
+        "repairs": recovery.repairs(connection),
     }
+
+
+def job(connection: Connection, job_id: int) -> dict[str, Any]:
+    """Everything about one job, with its `attempts`, oldest first. Raises UsageError when there is no such job."""
+    facts = selection.one(connection, job_id)
+    if facts is None:
+        raise UsageError(f"there is no job {job_id} (ended ones are kept for a while only): `glimmr jobs` lists them")
+    attempts = [asdict(attempt) for attempt in ledger.history(connection, job_id)]
+    return facts | {"paused": facts["step"] in ledger.paused(connection), "attempts": attempts}
 
 
 def fault(outcome: str | None) -> str:
@@ -46,7 +60,7 @@ def success_rate(jobs: list[dict[str, Any]]) -> float | None:
     return yes / (yes + no) if yes + no else None
 
 
-def by_step(jobs: list[dict[str, Any]], steps: list[str]) -> dict[str, dict[str, int]]:
+def by_step(jobs: list[dict[str, Any]], steps: Sequence[str]) -> dict[str, dict[str, int]]:
     """Jobs by step and state, in the line's order."""
     told: dict[str, dict[str, int]] = {step: {} for step in steps}
     for job in jobs:

@@ -23,6 +23,18 @@ async def deaf(stop):
 asyncio.run(until_idle(deaf))
 """
 
+_SLOW_TO_STOP = """
+import asyncio, os, signal
+from glimmr.cli import interrupt
+
+async def slow(stop):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.to_thread(__import__("time").sleep, 60)
+
+interrupt._MOST_STOP_SECONDS = 0.3
+asyncio.run(interrupt.until_idle(slow))
+"""
+
 _INTERRUPTED_AFTER_THE_WORK = """
 import os, signal, sys
 from pathlib import Path
@@ -67,6 +79,11 @@ def test_the_second_interrupt_ends_at_once_and_gives_the_terminal_its_cursor_bac
     code, written = on_terminal([sys.executable, "-c", _DEAF])
     assert code == 130
     assert written.endswith("\x1b[?25h")
+
+
+def test_work_that_does_not_stop_in_time_is_ended() -> None:
+    done = subprocess.run([sys.executable, "-c", _SLOW_TO_STOP], capture_output=True, check=False, timeout=50)
+    assert done.returncode == 130
 
 
 def test_an_interrupt_while_the_commands_are_loaded_shows_no_traceback() -> None:

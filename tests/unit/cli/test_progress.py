@@ -34,4 +34,4 @@ def test_a_drawing_begins_although_the_database_is_away() -> None:
 
 
 def test_the_jobs_that_can_be_asked_for_are_those_of_the_line() -> None:
-    assert list(look._STEPS) == list(line.steps(cast("Any", None)))
+    assert list(look.STEPS) == list(line.steps(cast("Any", None)))

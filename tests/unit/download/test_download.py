@@ -17,7 +17,7 @@ from tests.support.http_server import HttpServer, answer, drip, head, in_turn, r
 BYTES = b"description,code|1,code|1|type\n" * 5000
 LIMITS = Limits(
     connect_seconds=2, header_seconds=1, stall_seconds=0.4, min_rate_bytes=1000, deadline_seconds=20,
-    deadline_rate_bytes=50_000, max_bytes=10_000_000,
+    deadline_rate_bytes=50_000, deadline_cap_seconds=20, max_bytes=10_000_000,
 )  # fmt: skip
 
 
@@ -184,3 +184,40 @@ def test_many_at_a_time_do_not_disturb_each_other(house: House) -> None:
         path: hashlib.sha256(body).hexdigest() for path, body in bodies.items()
     }
     assert server.peak <= 2
+
+
+PAGE = (
+    b"<!doctype html><html><body><a href='/about'>us</a> <a href='data/f_standardcharges.csv'>prices</a></body></html>"
+)
+
+
+def test_a_page_with_one_data_link_stands_for_that_file(house: House) -> None:
+    with HttpServer({"/p/": answer(PAGE), "/p/data/f_standardcharges.csv": answer(BYTES)}) as server:
+        got = house.download(server.url("/p/"))
+    assert isinstance(got, Fetched)
+    assert got.file_id == hashlib.sha256(BYTES).hexdigest()
+    assert got.final_url == server.url("/p/data/f_standardcharges.csv")
+    assert house.left() == [got.path]
+
+
+def test_a_page_is_followed_once_and_only_where_it_is_clear_whereto(house: House) -> None:
+    two = PAGE.replace(b"</body>", b"<a href='other.csv'>others</a></body>")
+    with HttpServer({"/two": answer(two), "/p": answer(PAGE), "/data/f_standardcharges.csv": answer(PAGE)}) as server:
+        assert isinstance(got := house.download(server.url("/two")), Fetched)
+        assert got.size_bytes == len(two)
+        assert server.paths() == ["/two"]
+        assert isinstance(got := house.download(server.url("/p")), Fetched)
+    assert server.paths() == ["/two", "/p", "/data/f_standardcharges.csv"]
+    assert got.size_bytes == len(PAGE)
+
+
+def test_no_hospital_is_asked_while_the_store_takes_nothing(house: House, bucket: str) -> None:
+    house.blobs = Blobs(f"{bucket}-is-not-there/blobs")
+    with HttpServer({"/f": answer(BYTES)}) as server:
+        with pytest.raises(errors.StorageFault, match="no such bucket"):
+            house.download(server.url("/f"))
+        assert server.requests == []
+        house.blobs = Blobs(f"{bucket}/blobs")
+        house.download(server.url("/f"))
+        assert len(server.requests) == 1
+    assert house.left() == [blob_key(hashlib.sha256(BYTES).hexdigest())]

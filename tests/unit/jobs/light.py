@@ -11,3 +11,9 @@ def count_loaded(tell: Callable[..., None]) -> list[str]:
 
 def nap(tell: Callable[..., None], *, seconds: float) -> None:
     time.sleep(seconds)
+
+
+def spin(tell: Callable[..., None], *, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass

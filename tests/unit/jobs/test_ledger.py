@@ -121,7 +121,7 @@ def test_a_run_whose_job_was_taken_over_writes_nothing(database: Database) -> No
             end(database, zombie, ending)
     with pytest.raises(LeaseLost):
         database.read(lambda c: ledger.must_hold(c, zombie))
-    database.write(lambda c: ledger.write_progress(c, [(zombie, {"bytes": 666})]))
+    database.write(lambda c: ledger.write_progress(c, [(zombie, {"bytes": 666})], 30.0))
     assert row(database, job_id) == before
     assert history(database, job_id) == ["rescued"]
     database.read(lambda c: ledger.must_hold(c, heir))
@@ -179,6 +179,13 @@ def test_due_jobs_come_by_priority_then_age(database: Database) -> None:
     assert due(database, sent=[ids[3], ids[1]], most=1) == [ids[4]]
 
 
+def test_a_rescued_job_keeps_its_place_and_one_that_was_handed_back_goes_to_the_end(database: Database) -> None:
+    rescued, handed_back, *others = put(database, *(NewJob(step="toy", args={"n": n}) for n in range(5)))
+    end(database, taken(database, rescued), RESCUED)
+    end(database, taken(database, handed_back), HANDED_BACK)
+    assert due(database) == [rescued, *others, handed_back]
+
+
 def test_a_hundred_failures_before_it_do_not_hold_up_a_job_that_is_due(database: Database) -> None:
     put(database, *(NewJob(step="toy", args={"n": n}, delay_seconds=3600) for n in range(100)))
     (transient,) = put(database, NewJob(step="toy", args={"n": "transient"}))
@@ -216,8 +223,8 @@ def test_a_beat_keeps_all_leases_of_its_worker_and_of_no_other(database: Databas
     held = database.write(lambda c: ledger.beat(c, "w1", 30.0))
     assert {(row.id, row.epoch) for row in held} == {(job.id, job.epoch) for job in mine}
     assert database.read(ledger.expired) == [other]
-    assert not database.write(lambda c: ledger.still_expired(c, mine[0]))
-    assert database.write(lambda c: ledger.still_expired(c, other))
+    assert database.write(lambda c: ledger.lost_run(c, mine[0].id)) is None
+    assert database.write(lambda c: ledger.lost_run(c, other.id)) == other
 
 
 def test_a_lease_of_an_earlier_boot_has_run_out(database: Database) -> None:
@@ -287,7 +294,7 @@ def test_every_statement_compiles_for_both_databases(name: str) -> None:
 
 
 def test_statements_that_differ_compile_for_their_database() -> None:
-    for statement in (statements.ENQUEUE, statements.PAUSE):
+    for statement in (statements.ENQUEUE, statements.PAUSE, statements.COUNT_REPAIR):
         assert str(statement["sqlite"].compile(dialect=sqlite.dialect()))
         assert str(statement["postgresql"].compile(dialect=postgresql.dialect()))
 
@@ -304,7 +311,9 @@ SOON = {"delay_seconds": 1.0}
         ("RUNNING_OF", "ix_jobs_running", {}),
         ("HELD", "ix_jobs_running", {"holder": "w1"}),
         ("EXPIRED", "ix_jobs_running", {}),
-        ("TO_CANCEL", "ix_jobs_to_cancel", {"steps": ["toy"]}),
+        ("LIVE_KEYS", "uq_jobs_live_key", {"keys": ["a", "b"]}),
+        ("LIVE_PAGE", "uq_jobs_live_key", {"after": "a", "most": 100}),
+        ("TO_CANCEL", "ix_jobs_to_cancel", {"steps": ["toy"], "after": 0, "most": 100}),
     ],
 )
 def test_the_questions_of_every_tick_are_answered_by_an_index(

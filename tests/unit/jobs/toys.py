@@ -12,6 +12,7 @@ from typing import Any
 from glimmr import errors
 from glimmr.jobs import ledger
 from glimmr.jobs.engines import Engine
+from glimmr.jobs.invariant import Invariant
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Tell, Terms
 from glimmr.jobs.worker import work
 from glimmr.outcomes import Outcome
@@ -59,6 +60,9 @@ class Toy:
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         self.said.append(("waits", job.id, outcome, ending.delay_seconds))
 
+    def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
+        return [] if args.get("moot") else [NewJob(step="toy", args=dict(args))]
+
 
 def put(database: Database, *new: NewJob) -> list[int]:
     return list(database.write(lambda connection: ledger.enqueue(connection, new)).values())
@@ -94,6 +98,7 @@ async def work_off(
     until_idle: bool = True,
     engine: Engine | None = None,
     alone: bool = False,
+    invariants: Sequence[Invariant] = (),
 ) -> None:
     await work(
         database,
@@ -105,6 +110,7 @@ async def work_off(
         terms=terms,
         engine=engine,
         alone=alone,
+        invariants=invariants,
     )
 
 

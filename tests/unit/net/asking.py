@@ -13,6 +13,7 @@ LIMITS: dict[str, Any] = {
     "min_rate_bytes": 1000,
     "deadline_seconds": 20.0,
     "deadline_rate_bytes": 50_000,
+    "deadline_cap_seconds": 43_200.0,
     "max_bytes": 10_000_000,
 }
 
@@ -36,8 +37,9 @@ class Kept:
     def __init__(self) -> None:
         self.data, self.sizes = b"", list[int | None]()
 
-    def begin(self, size_bytes: int | None) -> None:
+    def begin(self, size_bytes: int | None, *, at: int = 0, validator: str | None = None) -> None:
         self.sizes.append(size_bytes)
+        self.data = self.data[:at]
 
     def write(self, data: bytes) -> None:
         self.data += data

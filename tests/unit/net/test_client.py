@@ -199,13 +199,14 @@ def test_a_host_that_does_not_finish_its_handshake_is_a_connect_timeout() -> Non
 def test_tls_spoken_to_a_plain_server_is_a_handshake_error(asker: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def once() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(100)
-                connection.sendall(b"HTTP/1.1 400 plain\r\n\r\n")
+        def twice() -> None:  # the second time in the way of old TLS
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(b"HTTP/1.1 400 plain\r\n\r\n")
 
-        thread = threading.Thread(target=once)
+        thread = threading.Thread(target=twice)
         thread.start()
         with pytest.raises(errors.TlsHandshake):
             fetch(asker, f"https://127.0.0.1:{listener.getsockname()[1]}/")
@@ -251,6 +252,20 @@ def test_a_large_file_gets_a_longer_deadline() -> None:
     with HttpServer({"/": drip(start, b"x", 0.005)}) as server, pytest.raises(errors.DeadlineExceeded) as caught:
         fetch(asker, server.url("/"), deadline_seconds=0.1)
     assert "0.6 s" in str(caught.value)
+
+
+def test_no_file_is_so_large_that_its_deadline_is_over_the_cap() -> None:
+    limits: dict[str, Any] = {"deadline_seconds": 0.1, "deadline_rate_bytes": 1, "deadline_cap_seconds": 0.3}
+    asker = client(min_rate_bytes=1, stall_seconds=5, **limits)
+    start = head("200 OK", "Content-Length: 600")
+    with HttpServer({"/": drip(start, b"x", 0.005)}) as server, pytest.raises(errors.DeadlineExceeded) as caught:
+        fetch(asker, server.url("/"))
+    assert "0.3 s" in str(caught.value)
+
+
+def test_a_transfer_may_take_half_an_hour_or_its_size_at_50_kb_a_second_but_12_hours_at_most() -> None:
+    limits = Options.of(Settings()).limits
+    assert (limits.deadline_seconds, limits.deadline_rate_bytes, limits.deadline_cap_seconds) == (1800, 50_000, 43_200)
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -331,7 +346,7 @@ def test_ten_redirects_are_followed_and_eleven_are_not(asker: Client) -> None:
     scripts["/10"] = redirect("/11")
     with HttpServer(scripts) as server, pytest.raises(errors.BadRedirect, match="more than 10"):
         fetch(asker, server.url("/0"))
-    assert len(server.requests) == 11
+    assert len(server.requests) == 22  # once honestly, once as browsers ask
 
 
 def test_a_redirect_loop_is_noticed(asker: Client) -> None:
@@ -340,7 +355,7 @@ def test_a_redirect_loop_is_noticed(asker: Client) -> None:
         pytest.raises(errors.BadRedirect, match="back"),
     ):
         fetch(asker, server.url("/a"))
-    assert server.paths() == ["/a", "/b"]
+    assert server.paths() == ["/a", "/b", "/a", "/b"]  # once honestly, once as browsers ask
 
 
 def test_a_cookie_wall_is_no_loop() -> None:

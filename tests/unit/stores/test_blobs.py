@@ -24,17 +24,11 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["folder", "file URL", "object store"])
+@pytest.fixture(params=["folder", "file URL", "bucket"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
-    """The object store is obstore's own way to a folder: what is uploaded and read goes through its interface."""
-    folder = tmp_path / "blobs"
-    if request.param == "folder":
-        return Blobs(folder)
-    made = Blobs(folder.as_uri())
-    if request.param == "object store":
-        folder.mkdir()
-        made._folder = None
-    return made
+    if request.param == "bucket":
+        return Blobs(f"{request.getfixturevalue('bucket')}/blobs")
+    return Blobs(tmp_path / "blobs" if request.param == "folder" else (tmp_path / "blobs").as_uri())
 
 
 def test_a_key_is_made_of_the_content() -> None:

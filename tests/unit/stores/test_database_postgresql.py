@@ -1,5 +1,6 @@
 """The door to SQL on a real PostgreSQL: every fault of its server is waited out, every mistake is said at once."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -135,6 +136,30 @@ def test_a_server_that_is_read_only_for_a_while_is_waited_for(database: Database
         database.write(lambda c: put(c, 7))
         heal.join()
     assert numbers(database)[-1] == 7
+
+
+def test_connections_that_others_use_while_the_server_turns_read_only_are_closed_when_they_come_back(
+    postgresql: PostgreSql,
+) -> None:
+    database = Database(postgresql.url(), patience_seconds=20.0)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read(connection: Connection) -> None:
+        reading.set()
+        go_on.wait(20)
+
+    reader = threading.Thread(target=database.read, args=(read,))
+    reader.start()
+    assert reading.wait(20)
+    with postgresql.read_only():
+        heal = threading.Timer(0.7, postgresql._set_read_only, ["off"])
+        heal.start()
+        database.write(lambda c: c.exec_driver_sql("CREATE TABLE numbers (n INTEGER)"))
+        heal.join()
+    go_on.set()
+    reader.join()
+    database.close()
+    gc.collect()  # an open connection that nobody has any more would complain, and fail this test
 
 
 def test_too_many_connections_are_waited_for(postgresql: PostgreSql) -> None:

@@ -1,6 +1,6 @@
 """What carries a ready job to a worker: the one shape of all engines. What an engine loses, the ledger still has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from glimmr.jobs.job import Due
@@ -22,8 +22,11 @@ class Engine(Protocol):
         """From now on this process has so many free slots of that step."""
         ...
 
-    async def send(self, due: Due) -> bool:
-        """Ring for a job where every process with a free slot listens; False when the message could not be sent."""
+    async def send(self, bell: Sequence[Due]) -> bool:
+        """Ring once for jobs of one step, where every process with a free slot of it listens.
+
+        Who hears it and has too few slots passes the rest on. False when the message could not be sent.
+        """
         ...
 
     def keep(self, due: Due) -> None:

@@ -12,11 +12,12 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from docket import Docket, Worker
 from redis.exceptions import RedisError
@@ -27,10 +28,12 @@ from glimmr.jobs.job import Due
 
 Family = Literal["any", "ipv4", "ipv6"]
 
-_BUSY_SECONDS, _QUIET_SECONDS = 0.02, 0.5  # how often docket looks for a free slot; a message wakes it anyway
+# How often docket looks: for a slot that became free, or, with one free, whether anybody wants anything else of it.
+_BUSY_SECONDS, _FULL_SECONDS, _LISTENING_SECONDS = 0.02, 0.5, 5.0
 _QUIET_AFTER_SECONDS = 2.0
-_REDELIVERY_SECONDS = 10.0
+_REDELIVERY_SECONDS = 60.0  # of bells that a dead worker heard: the leader has rung again long before
 _STOP_SECONDS = 3.0
+_HEALTH_CHECK_SECONDS = 30  # a connection idle for longer is asked before it is used
 _HELD_SECONDS, _LONGEST_PAUSE_SECONDS = 10.0, 2.0
 _FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 _LOG = logging.getLogger(__name__)
@@ -52,14 +55,16 @@ class DocketEngine:
         max_connections: int = 50,
         name: str = "glimmr",
     ) -> None:
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme not in SCHEMES or not (parts.netloc or parts.scheme == "unix"):
             raise UsageError(f"GLIMMR_REDIS_URL cannot be used: it is {':// or '.join(SCHEMES)}:// and an address")
         self._client_name = f"glimmr-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self._asked_url, self._url = url, _named(url, self._client_name, max_connections)
+        self._asked_url, self._url = url, _named(parts, self._client_name, max_connections)
         self._host, self._family = parts.hostname, _FAMILIES[family]
         self._timeout_seconds, self._name = timeout_seconds, name
         self._inbox: asyncio.Queue[Due] = asyncio.Queue()
+        self._unreceived: Counter[str] = Counter()  # heard and not received yet: whoever counts slots misses them
+        self._kept: set[int] = set()
         self._numbers = count(random.getrandbits(40))
         self._lines: dict[str, _Line] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -92,17 +97,18 @@ class DocketEngine:
     def make_room(self, step: str, free: int) -> None:
         """Let docket bring so many jobs of this step, and no more."""
         if line := self._lines.get(step):
-            line.make_room(free)
+            line.make_room(free - self._unreceived[step])
 
-    async def send(self, due: Due) -> bool:
-        """Ring for a job. Never raises, and never waits longer than the timeout."""
-        line = self._lines.get(due.step)
+    async def send(self, bell: Sequence[Due]) -> bool:
+        """Ring once for jobs of one step. Never raises, and never waits longer than the timeout."""
+        line = self._lines.get(bell[0].step)
         if line is None or line.docket is None or not self.carries:
             return False
         assert self._health is not None, "it carries"
+        jobs = [(due.id, due.host) for due in bell]
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await line.docket.add("ring", key=f"{due.id}-{next(self._numbers)}")(due.id, due.step, due.host)
+                await line.docket.add("ring", key=f"{bell[0].id}-{next(self._numbers)}")(bell[0].step, jobs)
         except (RedisError, OSError, TimeoutError) as error:
             self._health.suspect(error)
             return False
@@ -110,11 +116,17 @@ class DocketEngine:
 
     def keep(self, due: Due) -> None:
         """Ring for a job in this process; that it had to look itself may mean that Redis is ill."""
+        self._kept.add(due.id)
         self._inbox.put_nowait(due)
 
     async def receive(self) -> Due:
         """The next job somebody rang for."""
-        return await self._inbox.get()
+        due = await self._inbox.get()
+        if due.id in self._kept:
+            self._kept.discard(due.id)
+        else:
+            self._unreceived[due.step] -= 1
+        return due
 
     async def stop(self) -> None:
         """Listen no more. A Redis that does not answer is left after a while."""
@@ -129,14 +141,35 @@ class DocketEngine:
         if self._health is not None:
             await self._health.close()
 
-    def _hear(self, due: Due) -> None:
-        self._inbox.put_nowait(due)
+    async def _hear(self, mine: Sequence[Due], rest: Sequence[Due]) -> None:
+        for due in mine:
+            self._unreceived[due.step] += 1
+            self._inbox.put_nowait(due)
+        if rest:  # if this fails, the leader rings again
+            await self.send(rest)
+
+
+class _Ear(Worker):
+    """Docket's worker, deaf to cancellations: nobody cancels a bell, and docket looks for that ten times a second."""
+
+    async def _cancellation_listener(self) -> None:
+        session = self._processing_session
+        if session is not None:
+            session.cancellation_ready.set()
+            await session.stopping.wait()
 
 
 class _Line:
     """One step's docket, and our place as one of its workers."""
 
-    def __init__(self, name: str, url: str, worker_name: str, hear: Any, free: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        worker_name: str,
+        hear: Callable[[Sequence[Due], Sequence[Due]], Awaitable[None]],
+        free: int,
+    ) -> None:
         self._name, self._url, self._worker_name, self._hear, self._free = name, url, worker_name, hear, free
         self._leaving = False
         self._resting: asyncio.TimerHandle | None = None
@@ -150,8 +183,9 @@ class _Line:
             self._look_every(_BUSY_SECONDS)
             if self._resting is not None:
                 self._resting.cancel()
+            seconds = _LISTENING_SECONDS if self._free else _FULL_SECONDS
             loop = asyncio.get_running_loop()
-            self._resting = loop.call_later(_QUIET_AFTER_SECONDS, self._look_every, _QUIET_SECONDS)
+            self._resting = loop.call_later(_QUIET_AFTER_SECONDS, self._look_every, seconds)
 
     def leave(self) -> None:
         self._leaving = True
@@ -181,23 +215,24 @@ class _Line:
             await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
 
     async def _listen(self) -> None:
-        async def ring(job_id: int, step: str, host: str | None) -> None:
-            self.make_room(self._free - 1)
-            self._hear(Due(job_id, step, host))
+        async def ring(step: str, jobs: list[tuple[int, str | None]]) -> None:
+            bell, free = [Due(job_id, step, host) for job_id, host in jobs], self._free
+            self.make_room(free - len(bell))
+            await self._hear(bell[:free], bell[free:])
 
         docket = Docket(
-            name=self._name, url=self._url, heartbeat_interval=timedelta(seconds=10), execution_ttl=timedelta(0)
+            name=self._name, url=self._url, heartbeat_interval=timedelta(seconds=30), execution_ttl=timedelta(0)
         )
         docket.register(ring, names=["ring"])
         async with docket:
-            worker = Worker(
+            worker = _Ear(
                 docket,
                 name=self._worker_name,
                 concurrency=self._free,
                 redelivery_timeout=timedelta(seconds=_REDELIVERY_SECONDS),
                 reconnection_delay=timedelta(seconds=1),
                 minimum_check_interval=timedelta(seconds=_BUSY_SECONDS),
-                scheduling_resolution=timedelta(seconds=5),
+                scheduling_resolution=timedelta(seconds=60),
                 schedule_automatic_tasks=False,
             )
             async with worker:
@@ -206,13 +241,21 @@ class _Line:
                 await worker.run_forever()
 
 
-def _named(url: str, client_name: str, max_connections: int) -> str:
-    """The URL with our name for its connections and their limit; what it says itself wins."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"redis", "rediss", "unix"}:
-        return url
-    query = {"client_name": client_name, "max_connections": str(max_connections)} | dict(parse_qsl(parts.query))
-    return urlunsplit(parts._replace(query=urlencode(query)))
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"GLIMMR_REDIS_URL cannot be used: {error}") from None
+
+
+def _named(parts: SplitResult, client_name: str, max_connections: int) -> str:
+    """The URL with our name for docket's connections, their limit and health check; what it says itself wins."""
+    ours = {
+        "client_name": client_name,
+        "max_connections": str(max_connections),
+        "health_check_interval": str(_HEALTH_CHECK_SECONDS),
+    }
+    return urlunsplit(parts._replace(query=urlencode(ours | dict(parse_qsl(parts.query)))))
 
 
 def _look_up_only(family: int, host: str | None) -> None:

@@ -1,7 +1,7 @@
 """Carries ready jobs to the free slots of this process: a queue in memory."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from glimmr.jobs.job import Due
 
@@ -20,9 +20,10 @@ class LocalEngine:
     def make_room(self, step: str, free: int) -> None:
         """Nothing to do: who rings here has counted the slots."""
 
-    async def send(self, due: Due) -> bool:
-        """Ring for a job; there is no other process."""
-        self.keep(due)
+    async def send(self, bell: Sequence[Due]) -> bool:
+        """Ring for jobs; there is no other process."""
+        for due in bell:
+            self.keep(due)
         return True
 
     def keep(self, due: Due) -> None:

@@ -7,9 +7,10 @@ import random
 import time
 from dataclasses import dataclass, replace
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 import redis.asyncio as aioredis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -21,7 +22,19 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redi
 _CHECK_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _FULL_SHARE = 0.8
+_SENTINEL_PORT = 26379
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisConnection:
+    """One connection of ours, as the server sees it: of whichever process of the fleet its name says."""
+
+    name: str
+    address: str
+    age_seconds: int
+    idle_seconds: int
+    command: str  # the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,7 @@ class RedisStatus:
     policy: str = ""
     used_bytes: int = 0
     most_bytes: int = 0  # 0: no limit
-    connections: tuple[str, ...] = ()  # the names of those that are ours
+    connections: tuple[RedisConnection, ...] = ()
     seconds: float = 0.0
     message: str = ""
 
@@ -116,13 +129,23 @@ class RedisHealth:
         )
         return _judged(status)
 
-    async def _connections(self) -> tuple[str, ...]:
+    async def _connections(self) -> tuple[RedisConnection, ...]:
         assert isinstance(self._client, aioredis.Redis), "a cluster has several lists"
         try:
             listed = await self._client.client_list()
         except RedisError:  # whoever runs the server may forbid it
             return ()
-        return tuple(name for entry in listed if (name := str(entry.get("name", ""))).startswith("glimmr"))
+        return tuple(
+            RedisConnection(
+                name=str(entry["name"]),
+                address=str(entry["addr"]),
+                age_seconds=int(entry["age"]),
+                idle_seconds=int(entry["idle"]),
+                command=str(entry["cmd"]),
+            )
+            for entry in listed
+            if str(entry.get("name", "")).startswith("glimmr")
+        )
 
     def _tell(self) -> None:
         """Say it once when it changes."""
@@ -164,24 +187,33 @@ def _client(url: str, name: str, timeout_seconds: float) -> aioredis.Redis | aio
         "socket_connect_timeout": timeout_seconds,
         "client_name": f"{name}-health",
     }
-    once = Retry(NoBackoff(), 0)
     parts = urlsplit(url)
     try:
         if parts.scheme.endswith("+cluster"):
             return aioredis.RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
+        options["retry"] = Retry(NoBackoff(), 0)
         if parts.scheme.endswith("+sentinel"):
-            return _by_sentinel(url, options)
-        return aioredis.Redis.from_url(url, retry=once, **options)
+            return _by_sentinel(parts, options)
+        return aioredis.Redis.from_url(url, **options)
     except ValueError as error:
         raise UsageError(f"GLIMMR_REDIS_URL cannot be used: {error}") from None
 
 
-def _by_sentinel(url: str, options: dict[str, Any]) -> aioredis.Redis:
-    """`redis+sentinel://[user:password@]a:26379,b:26379/<service>[/<database>]`."""
-    parts = urlsplit(url)
+def _by_sentinel(parts: SplitResult, options: dict[str, Any]) -> aioredis.Redis:
+    """`redis+sentinel://[user:password@]a[:26379],b[:26379]/<service>[/<database>][?options]`, read as docket does."""
     credentials, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = credentials.partition(":")
-    sentinels = [(host.rpartition(":")[0], int(host.rpartition(":")[2])) for host in hosts.split(",")]
+    user, _, password = (unquote(part) for part in credentials.partition(":"))
+    members = [urlsplit(f"//{host}") for host in hosts.split(",")]
     service, _, database = parts.path.strip("/").partition("/")
-    found = Sentinel(sentinels, sentinel_kwargs=options)
-    return found.master_for(service, db=int(database or 0), username=user or None, password=password or None, **options)
+    query = dict(parse_qsl(parts.query))
+    of_sentinel = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    asked: dict[str, Any] = {**parse_url(f"redis:///?{urlencode(query)}")}
+    tls = {"ssl": True} if parts.scheme.startswith("rediss") else {}
+    tls |= {name: value for name, value in asked.items() if name.startswith("ssl_")}
+    found = Sentinel(
+        [(member.hostname or "", member.port or _SENTINEL_PORT) for member in members],
+        sentinel_kwargs=options | of_sentinel | tls,
+    )
+    of_master = {"username": user or None, "password": password or None, "db": int(database or 0)}
+    master_for: Any = found.master_for  # its options are a connection's, and typed as if they were its own
+    return master_for(service, **(options | asked | of_master | tls))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from glimmr.errors import CutShort
 from glimmr.parse.batch import Places
 from glimmr.parse.intake import Intake
+from glimmr.parse.lean import keep_freed_blocks
 from glimmr.parse.tables import header as headers
 from glimmr.parse.tables import layouts
 from glimmr.parse.tables.records import Records, cells_of, record_spans
@@ -31,6 +32,7 @@ def read(stream: Readable, intake: Intake) -> None:
 
     Raises NoPriceTable without a header that names prices, CutShort when the last record is cut.
     """
+    keep_freed_blocks()
     text = Text(stream, intake.limits.block_bytes)
     blocks = iter(text)
     first = _first(blocks, intake.limits.max_record_bytes)

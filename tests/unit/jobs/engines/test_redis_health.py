@@ -21,7 +21,8 @@ def server(redis_server: RedisServer) -> Iterator[RedisServer]:
     redis_server.run("FLUSHALL")
     yield redis_server
     redis_server.run("REPLICAOF", "NO", "ONE")
-    for name, value in (("maxmemory", "0"), ("maxmemory-policy", "noeviction")):
+    healthy = {"maxmemory": "0", "maxmemory-policy": "noeviction", "save": "", "dir": str(redis_server.folder)}
+    for name, value in healthy.items():
         redis_server.run("CONFIG", "SET", name, value)
 
 
@@ -40,7 +41,10 @@ def test_a_fit_server_is_well_and_says_what_it_is(server: RedisServer) -> None:
     status = asked(server.url)
     assert (status.answers, status.role, status.policy, status.message) == (True, "master", "noeviction", "")
     assert status.used_bytes > 0
-    assert "glimmr-test-health" in status.connections
+    (ours,) = [one for one in status.connections if one.name == "glimmr-test-health"]
+    assert ours.command.startswith("client")  # that very question
+    assert ours.idle_seconds == 0
+    assert ours.address.startswith("127.0.0.1:")
 
 
 def test_what_should_be_changed_is_said(server: RedisServer) -> None:
@@ -56,8 +60,9 @@ def test_what_should_be_changed_is_said(server: RedisServer) -> None:
     [
         (lambda s: s.run("REPLICAOF", "127.0.0.1", "1"), "read only|READONLY|replica"),
         (lambda s: s.run("CONFIG", "SET", "maxmemory", "1"), "OOM|maxmemory"),
+        (RedisServer.cannot_save, "MISCONF"),
     ],
-    ids=["replica", "full"],
+    ids=["replica", "full", "cannot-save"],
 )
 def test_a_server_that_takes_no_messages_is_not_well_although_it_answers(
     server: RedisServer, hurt: Callable[[RedisServer], Any], said: str

@@ -1,0 +1,130 @@
+"""`glimmr pause`, `resume`, `cancel`, `retry`: orders about jobs, which whoever works heeds."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from glimmr.cli import show
+from glimmr.cli.look import STATES, STEPS, AsJson, Data
+from glimmr.errors import UsageError
+from glimmr.outcomes import Outcome
+
+_Step = Annotated[str, typer.Argument(metavar="STEP", help="scan, download, parse, publish or upkeep.")]
+_Ids = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Jobs by their ids (`glimmr jobs`).")]
+_OfStep = Annotated[str | None, typer.Option("--step", help="Jobs that scan, download, parse, publish or upkeep.")]
+_OfState = Annotated[str | None, typer.Option("--state", help="Jobs in that state.")]
+_OfOutcome = Annotated[
+    str | None, typer.Option("--outcome", help="Jobs that ended so, or that failed so and wait for another try.")
+]
+_OfReason = Annotated[str | None, typer.Option("--reason", help="Jobs that did so for this reason.")]
+_OfHost = Annotated[str | None, typer.Option("--host", help="Jobs that ask this host.")]
+_All = Annotated[bool, typer.Option("--all", help="All jobs, instead of a condition.")]
+
+
+def pause(step: _Step, data: Data = None) -> None:
+    """Let no job of a step start until `glimmr resume`. Running ones go on to their end."""
+    _pause(step, data, paused=True)
+    typer.echo(f"{step} is paused: `glimmr resume {step}` lets it go on")
+
+
+def resume(step: _Step, data: Data = None) -> None:
+    """Let jobs of a paused step start again."""
+    _pause(step, data, paused=False)
+    typer.echo(f"{step} goes on")
+
+
+def cancel(
+    ids: _Ids = None,
+    step: _OfStep = None,
+    state: _OfState = None,
+    outcome: _OfOutcome = None,
+    reason: _OfReason = None,
+    host: _OfHost = None,
+    everything: _All = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop jobs that wait or run, by id or by conditions (all of them met).
+
+    Waiting ones end at once, running ones within two seconds. Their files end `cancelled` until `glimmr retry`.
+    """
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
+    settings = load(data=data)
+    _must_be_jobs(settings, meant["ids"])
+    told = app.cancel(settings, **meant)
+    if as_json:
+        show.as_json({"cancelled": told.ended, "stopping": told.stopping})
+        return
+    typer.echo(f"cancelled: {_count(told.ended)}")
+    if told.stopping:
+        typer.echo(f"being stopped by their workers: {_count(told.stopping)}")
+
+
+def retry(
+    ids: _Ids = None,
+    step: _OfStep = None,
+    state: _OfState = None,
+    outcome: _OfOutcome = None,
+    reason: _OfReason = None,
+    host: _OfHost = None,
+    everything: _All = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try again now what failed, was cancelled or waits for a later try, by id or by conditions (all of them met).
+
+    What a job failed to do is put as a new job: once, however often it failed. `glimmr run`, `worker` or `serve` does
+    it.
+    """
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
+    settings = load(data=data)
+    _must_be_jobs(settings, meant["ids"])
+    told = app.again(settings, **meant)
+    if as_json:
+        show.as_json({"put": told.put, "hastened": told.hastened, "moot": told.moot})
+        return
+    typer.echo(f"put again: {_count(told.put)}; waiting no longer: {_count(told.hastened)}")
+    if told.moot:
+        typer.echo(f"left alone, since they are being done already or no longer wanted: {_count(told.moot)}")
+
+
+def _pause(step: str, data: Data, *, paused: bool) -> None:
+    from glimmr import app
+    from glimmr.cli.options import load, one_of
+
+    one_of("STEP", step, STEPS)
+    app.pause(load(data=data), step, paused=paused)
+
+
+def _meant(ids: list[int] | None, everything: bool, **equal: str | None) -> dict[str, Any]:
+    """What was said of the jobs. Raises UsageError when it cannot be what somebody meant."""
+    from glimmr.cli.options import one_of
+
+    one_of("--step", equal["step"], STEPS)
+    one_of("--state", equal["state"], STATES)
+    one_of("--outcome", equal["outcome"], [known.value for known in Outcome])
+    ways = [bool(ids), any(equal.values()), everything]
+    if ways.count(True) != 1:
+        raise UsageError(
+            "name jobs by their ids, or by conditions like --step and --outcome, or all of them by --all: one of these"
+        )
+    return {"ids": tuple(ids or ()), **equal}
+
+
+def _must_be_jobs(settings: Any, ids: tuple[int, ...]) -> None:
+    from glimmr import app
+
+    if unknown := app.unknown_jobs(settings, ids):
+        raise UsageError(f"there is no job {', '.join(map(str, unknown))}: `glimmr jobs` lists them")
+
+
+def _count(jobs: Counter[str]) -> str:
+    each = ", ".join(f"{count:,} {step}" for step, count in jobs.items())
+    return f"{jobs.total():,}" + (f" ({each})" if each else "")

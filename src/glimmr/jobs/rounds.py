@@ -1,0 +1,96 @@
+"""When the rescuer looks: each pace in a thread of its own, so that no slow shelf delays a rescue."""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from glimmr.jobs.invariant import Invariant
+from glimmr.jobs.rescuer import Rescuer
+from glimmr.jobs.steady import Steady
+from glimmr.stores.database import Database
+
+_LOG = logging.getLogger(__name__)
+
+
+class Rounds:
+    """Invariants with one `every_seconds` are one round. Only the leader's are made.
+
+    `repaired` is called, in the round's thread, after repairs.
+    """
+
+    def __init__(
+        self, database: Database, invariants: Sequence[Invariant], steady: Steady, repaired: Callable[[], None]
+    ) -> None:
+        paced = sorted(invariants, key=lambda invariant: invariant.every_seconds)
+        self._rounds = [
+            _Round(Rescuer(database, list(same), steady), every_seconds, repaired)
+            for every_seconds, same in itertools.groupby(paced, key=lambda invariant: invariant.every_seconds)
+        ]
+
+    def start(self) -> None:
+        """Begin; nothing is looked at before this worker leads."""
+        for one in self._rounds:
+            one.start()
+
+    def lead(self, leading: bool) -> None:
+        """Say whether this worker leads now. Who begins to lead looks at everything at once."""
+        for one in self._rounds:
+            one.lead(leading)
+
+    @property
+    def have_looked(self) -> bool:
+        """Whether everything was looked at since this worker leads; true while it does not lead."""
+        return all(one.has_looked for one in self._rounds)
+
+    def stop(self) -> None:
+        """End soon."""
+        for one in self._rounds:
+            one.stop()
+
+    def join(self, seconds: float) -> None:
+        """Wait until all have ended, but not longer than that for a shelf that does not answer."""
+        until = time.monotonic() + seconds
+        for one in self._rounds:
+            if one.is_alive():
+                one.join(max(0.0, until - time.monotonic()))
+
+
+class _Round(threading.Thread):
+    def __init__(self, rescuer: Rescuer, every_seconds: float, repaired: Callable[[], None]) -> None:
+        super().__init__(name=f"rescuer {every_seconds:g} s", daemon=True)
+        self._rescuer, self._every_seconds, self._repaired = rescuer, every_seconds, repaired
+        self._woken = threading.Event()
+        self._leading = self._stopping = False
+        self._terms_led = 0  # how often this worker began or ceased to lead
+        self.has_looked = True
+
+    def lead(self, leading: bool) -> None:
+        if leading == self._leading:
+            return
+        self._leading, self.has_looked = leading, not leading
+        self._terms_led += 1
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._rescuer.stop()
+        self._stopping = True
+        self._woken.set()
+
+    def run(self) -> None:
+        while not self._stopping:
+            self._woken.wait(self._every_seconds if self._leading else None)
+            self._woken.clear()
+            if self._leading and not self._stopping:
+                self._look()
+
+    def _look(self) -> None:
+        begun_in = self._terms_led
+        try:
+            if self._rescuer.look():
+                self._repaired()
+        except Exception:  # noqa: BLE001 - whatever it was, the next look is due all the same
+            _LOG.exception("the rescuer stumbled; it looks again in %g s", self._every_seconds)
+        if begun_in == self._terms_led:  # else the look was that of an earlier leader
+            self.has_looked = True

@@ -1,0 +1,130 @@
+"""What is known of hosts: turns at them, whether one rests, and how it wants to be asked."""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from glimmr.errors import (
+    ConnectionRefused,
+    ConnectionReset,
+    ConnectTimeout,
+    EmptyReply,
+    FetchError,
+    HeaderTimeout,
+    HostRests,
+    HttpError,
+    NameLookupFailed,
+    RateLimited,
+    ServerError,
+    Unavailable,
+)
+from glimmr.model import Standing
+from glimmr.net import breaker
+from glimmr.net.breaker import GOOD
+from glimmr.net.politeness import LocalPoliteness, Politeness
+from glimmr.retry import SERVER_WAIT_SECONDS
+
+# What says something about a host, not about one file of it, and may pass by itself.
+_ILL = (
+    ConnectTimeout, ConnectionRefused, ConnectionReset, EmptyReply, HeaderTimeout, NameLookupFailed, ServerError,
+    RateLimited, Unavailable,
+)  # fmt: skip
+
+
+class Book(Protocol):
+    """Where what is known of hosts is written down. `stores` has one for all processes of a fleet."""
+
+    def standing(self, host: str) -> Standing:
+        """How a host stands, as far as is known here; may be a few seconds old while it stands well."""
+        ...
+
+    def change(self, host: str, change: Callable[[Standing], Standing]) -> Standing:
+        """Apply a pure change to how it stands now, and return that: nobody else's change comes in between."""
+        ...
+
+    def ways(self, host: str) -> frozenset[str]:
+        """The other ways of asking that helped before."""
+        ...
+
+    def remember(self, host: str, ways: Collection[str]) -> None:
+        """These ways helped."""
+        ...
+
+
+class Hosts:
+    """Asks the book before each request and tells it afterwards. `scale` stretches how long a host rests."""
+
+    def __init__(self, politeness: Politeness, book: Book | None = None, *, scale: float = 1.0) -> None:
+        self._book = book or LocalBook()
+        self._scale = scale
+        self.turn = politeness.turn
+        self.ways, self.remember = self._book.ways, self._book.remember
+
+    def check(self, host: str) -> None:
+        """Raises HostRests while a host is left alone; who comes first afterwards is the probe."""
+        if not self._book.standing(host).is_open:
+            return
+        now, wait_seconds = time.time(), 0.0
+
+        def ask(standing: Standing) -> Standing:
+            nonlocal wait_seconds
+            wait_seconds, after = breaker.may_ask(standing, now, scale=self._scale)
+            return after
+
+        self._book.change(host, ask)
+        if wait_seconds:
+            raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
+
+    def answered(self, host: str) -> None:
+        """It answered as it should."""
+        if self._book.standing(host) != GOOD:
+            now = time.time()
+            self._book.change(host, lambda standing: breaker.after_success(standing, now))
+
+    def failed(self, host: str, error: FetchError) -> None:
+        """It did not. What it said about one file is an answer, too."""
+        now = time.time()
+        if isinstance(error, RateLimited | Unavailable) and error.retry_after_seconds is not None:
+            least, most = SERVER_WAIT_SECONDS
+            said = min(max(error.retry_after_seconds, least), most)
+            self._book.change(host, lambda standing: breaker.after_wait(standing, now, said))
+        elif isinstance(error, _ILL):
+            self._book.change(host, lambda standing: breaker.after_failure(standing, now, scale=self._scale))
+        elif isinstance(error, HttpError):
+            self.answered(host)
+
+
+class LocalBook:
+    """What this process knows, in memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._standings: dict[str, Standing] = {}
+        self._ways: dict[str, frozenset[str]] = {}
+
+    def standing(self, host: str) -> Standing:
+        """How a host stands."""
+        with self._lock:
+            return self._standings.get(host, GOOD)
+
+    def change(self, host: str, change: Callable[[Standing], Standing]) -> Standing:
+        """Apply a change."""
+        with self._lock:
+            self._standings[host] = after = change(self._standings.get(host, GOOD))
+            return after
+
+    def ways(self, host: str) -> frozenset[str]:
+        """The ways that helped."""
+        with self._lock:
+            return self._ways.get(host, frozenset())
+
+    def remember(self, host: str, ways: Collection[str]) -> None:
+        """These ways helped."""
+        with self._lock:
+            self._ways[host] = frozenset(ways)
+
+
+def local_hosts(connections_per_host: int) -> Hosts:
+    """What one process alone needs."""
+    return Hosts(LocalPoliteness(connections_per_host))

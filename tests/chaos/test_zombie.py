@@ -1,0 +1,95 @@
+"""A worker that is frozen while it publishes, loses its lease, and wakes up: it learns that, and writes nothing."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from glimmr.jobs.job import NewJob, Terms
+from glimmr.stores.database import Database
+from glimmr.world import serve_in_thread, world
+from tests.support import line
+from tests.support.fleet import Fleet, is_stopped, thaw, told, until
+from tests.support.servers import PostgreSql
+from tests.unit.jobs.toys import Toy, history, put, take, work_off
+
+LEASE_SECONDS = 4.0
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(
+    "asleep_at",
+    [
+        "publish.committed:1",
+        pytest.param("change.decided:4", marks=pytest.mark.long),
+        pytest.param("change.logged:2", marks=pytest.mark.long),
+        pytest.param("parse.read:1", marks=pytest.mark.long),
+        pytest.param("object.synced:1", marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_frozen_for_twice_its_lease_writes_nothing_when_it_wakes(
+    postgresql: PostgreSql, tmp_path: Path, asleep_at: str, record_property: Any
+) -> None:
+    built = world(seed=5, n=24, mix="clean")
+    file = next(f for f in built.files if f.kind == "tall" and f.expect.rates)
+    log = tmp_path / "told"
+    with (
+        serve_in_thread(built) as server,
+        Fleet(tmp_path, server, postgresql, None, GLIMMR_LEASE_SECONDS=str(LEASE_SECONDS)) as fleet,
+    ):
+        listed = line.write_list(tmp_path / "list.csv", [("H", "VT", "470001", file.url)])
+        zombie = fleet.start("run", "--from", listed, GLIMMR_CRASH_AT=f"log:{log},{asleep_at}:STOP")
+        until(lambda: is_stopped(zombie))
+        asleep_since = time.monotonic()
+        heir = fleet.start("worker")
+        seconds = until(lambda: fleet.count("SELECT count(*) FROM attempts WHERE ended_as = 'rescued'"))
+        until(lambda: fleet.is_idle() and time.monotonic() - asleep_since > 2 * LEASE_SECONDS)
+        expected = line.whole_digest(fleet.store)
+        before = fleet.rows("SELECT * FROM attempts ORDER BY job_id, number")
+        thaw(zombie)
+        until(lambda: "lease.lost" in told(log))
+        assert zombie.wait(30) == 0
+        fleet.end(heir)
+        assert fleet.rows("SELECT * FROM attempts ORDER BY job_id, number") == before
+        rescued = [row["job_id"] for row in before if row["ended_as"] == "rescued"]
+        assert len(rescued) == 1
+        record_property("rescued after seconds", seconds)
+        assert line.digests(fleet.store) == {file.expect.sha256: file.expect.digest}
+        assert fleet.audit(urls={file.url}, digest=expected) == []
+
+
+def test_a_worker_frozen_in_its_last_transaction_holds_up_nobody_elses_jobs(postgresql: PostgreSql) -> None:
+    url = postgresql.emptied_url()
+    database = Database(url)
+    frozen, lost, *fresh = put(database, *(NewJob(step="toy", args={"n": n}) for n in range(10)))
+    for job_id in (frozen, lost):
+        assert take(database, job_id, "a zombie", lease_seconds=0.1)
+    toy = Toy()
+
+    async def without_the_frozen_one() -> None:
+        stop = asyncio.Event()
+        working = asyncio.create_task(work_off(database, {"toy": toy}, terms=Terms(lease_seconds=2.0), stop=stop))
+        began = time.monotonic()
+        while {job.id for job in toy.ran} != {lost, *fresh}:
+            assert time.monotonic() - began < 15, [job.id for job in toy.ran]
+            await asyncio.sleep(0.02)
+        assert history(database, frozen) == []
+        (late,) = await asyncio.to_thread(put, database, NewJob(step="toy", args={"n": "late"}))
+        while late not in {job.id for job in toy.ran}:
+            assert time.monotonic() - began < 20
+            await asyncio.sleep(0.02)
+        holder.rollback()  # the server does that to a session that is idle in a transaction for a minute
+        while frozen not in {job.id for job in toy.ran}:
+            assert time.monotonic() - began < 30
+            await asyncio.sleep(0.02)
+        stop.set()
+        await working
+
+    with psycopg.connect(url) as holder:
+        holder.execute("UPDATE jobs SET message = 'about to end' WHERE id = %s", (frozen,))
+        asyncio.run(without_the_frozen_one())
+    assert history(database, frozen) == ["rescued", "ok"]
+    database.close()

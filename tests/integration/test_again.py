@@ -1,0 +1,87 @@
+"""What an operator's retry does to a file, step by step, on the real line."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glimmr import app
+from glimmr.jobs import ledger
+from glimmr.settings import Settings, load
+from tests.support import line
+from tests.support.servers import PostgreSql
+from tests.support.shop import HEADER, Shop, open_shop, table
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with open_shop() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    urls: dict[str, Any] = {}
+    if request.param == "postgresql":
+        server: PostgreSql = request.getfixturevalue("postgresql")
+        urls = {"database_url": server.url(), "store_url": str(tmp_path / "data")}
+    hurry: dict[str, Any] = {"min_free_bytes": 1, "retry_scale": 0.001, "max_attempts": 1, "patience_seconds": 0.0}
+    return load(data=tmp_path / "data", allow_addresses=("127.0.0.1",), **hurry, **urls)
+
+
+def run(settings: Settings, shop: Shop, *paths: str) -> dict[tuple[str, str], int]:
+    """Scan these paths (none: only work off what there is). How the files stand then."""
+    asked = []
+    if paths:
+        rows = [(f"Hospital {n}", "VT", f"47000{n}", shop.base + path) for n, path in enumerate(paths)]
+        asked = [("listing", str(line.write_list(settings.data.parent / "list.csv", rows)))]
+    with app.working(settings) as parts:
+        asyncio.run(app.walk(parts, asked, refresh=False, stop=asyncio.Event()))
+    return stand(settings)
+
+
+def stand(settings: Settings) -> dict[tuple[str, str], int]:
+    return {(row["state"], row["outcome"]): row["files"] for row in app.status(settings)["outcomes"]}
+
+
+def test_a_download_that_failed_is_done_again_and_its_file_is_working_meanwhile(shop: Shop, settings: Settings) -> None:
+    assert run(settings, shop, "/a", "/b") == {("done", "gone"): 2}
+    shop.files |= {"/a": table(20), "/b": table(21)}
+    assert run(settings, shop) == {("done", "gone"): 2}, "nobody asked for it"
+    told = app.again(settings, outcome="gone")
+    assert (told.put, told.hastened, told.moot) == (Counter(download=2), Counter(), Counter())
+    assert stand(settings) == {("working", "gone"): 2}
+    told = app.again(settings, outcome="gone")
+    assert told.put == Counter(), "they are live already"
+    assert run(settings, shop) == {("done", "ok"): 2}
+    assert not app.again(settings, step="download").put
+
+
+def test_a_reading_that_gave_no_prices_is_done_again_for_its_address(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = (HEADER + "\n").encode()
+    assert run(settings, shop, "/a") == {("done", "no_price_table"): 1}
+    assert app.again(settings, outcome="no_price_table", reason="no_charges").put == Counter(parse=1)
+    assert stand(settings) == {("working", "no_price_table"): 1}
+    assert run(settings, shop) == {("done", "no_price_table"): 1}
+    assert shop.asked == ["/a"]
+
+
+def test_a_publishing_that_was_cancelled_is_done_again(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    make_with_paused(settings, "publish")
+    assert run(settings, shop, "/a") == {("working", None): 1}
+    assert app.cancel(settings, step="publish").ended == Counter(publish=1)
+    assert stand(settings) == {("done", "cancelled"): 1}
+    assert app.again(settings, step="publish", state="cancelled").put == Counter(publish=1)
+    assert stand(settings) == {("working", "cancelled"): 1}
+    app.pause(settings, "publish", paused=False)
+    assert run(settings, shop) == {("done", "ok"): 1}
+    assert shop.asked == ["/a"]
+
+
+def make_with_paused(settings: Settings, step: str) -> None:
+    with app.working(settings) as parts:
+        parts.database.write(lambda connection: ledger.pause(connection, step))

@@ -1,0 +1,31 @@
+from typing import Any
+
+import pytest
+
+from glimmr import events
+from glimmr.cli.narrate import line_of, narrate
+from glimmr.outcomes import Outcome
+
+_JOB: dict[str, Any] = {"job": 12, "step": "download", "host": "h.example"}
+
+
+def test_an_end_is_told_with_its_outcome_its_size_and_its_host() -> None:
+    facts = _JOB | {"outcome": Outcome.OK, "reason": "", "bytes": 3_200_000, "rows": 0, "delay_seconds": 0.0}
+    assert line_of(events.JOB_FINISHED, facts) == "download 12 finished: ok, 3.2 MB (h.example)"
+
+
+def test_a_retry_says_why_and_when_and_cannot_steer_a_terminal() -> None:
+    facts = _JOB | {"outcome": Outcome.UNREACHABLE, "reason": "stalled", "delay_seconds": 30.0, "message": "\x1b[2J"}
+    told = line_of(events.JOB_RETRIED, facts)
+    assert told == "download 12 retried: unreachable stalled, again in 30 s, \\x1b[2J (h.example)"
+
+
+def test_what_begins_is_told_on_standard_error_and_progress_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    stop = narrate()
+    events.tell(events.JOB_CLAIMED, **_JOB | {"host": None})
+    events.tell(events.JOB_PROGRESSED, **_JOB)
+    stop()
+    events.tell(events.JOB_CLAIMED, **_JOB)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line[20:] for line in err.splitlines()] == ["download 12 claimed"]

@@ -1,0 +1,34 @@
+from glimmr.sniff.links import data_links
+
+BASE = "https://h.example/pricing/page.html"
+
+
+def test_the_data_links_of_a_page_are_its_absolute_addresses_once_each() -> None:
+    page = b"""<html><a href="/about">us</a><a href='files/a_standardcharges.csv'>here</a>
+      <A HREF="files/a_standardcharges.csv">or here</A><a href="//cdn.example/x.JSON?v=1">json</a>
+      <a href="mailto:x@h.example">x</a><a href="Download.aspx?f=b.zip">z</a>
+      <a href="javascript:open('x.csv')">no</a><a href="https://h.example/get/1_standardcharges">n</a>"""
+    assert data_links(page, BASE) == [
+        "https://h.example/pricing/files/a_standardcharges.csv",
+        "https://cdn.example/x.JSON?v=1",
+        "https://h.example/pricing/Download.aspx?f=b.zip",
+        "https://h.example/get/1_standardcharges",
+    ]
+
+
+def test_a_page_that_sends_on_and_a_base_are_heeded() -> None:
+    page = b"""<base href="https://other.example/d/"><meta http-equiv="Refresh" content="0; URL='f.csv'">"""
+    assert data_links(page, BASE) == ["https://other.example/d/f.csv"]
+
+
+def test_a_base_may_be_relative_itself() -> None:
+    assert data_links(b"<base href='/d/'><a href='f.csv'>x</a>", BASE) == ["https://h.example/d/f.csv"]
+
+
+def test_links_that_are_none_and_markup_nobody_knows_cost_only_themselves() -> None:
+    page = b"<a href='http://[x/y.csv'>a</a><a href='f.csv'>b</a><![foo[ x ]]><a href='g.csv'>c</a>"
+    assert "https://h.example/pricing/f.csv" in data_links(page, BASE)
+
+
+def test_what_is_no_page_has_no_links() -> None:
+    assert data_links(b"\xff\xfe\x00<a href", BASE) == []
