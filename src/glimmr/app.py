@@ -30,6 +30,14 @@ from glimmr.watch.board import Board
 from glimmr.watch.doctor import examine, remaining
 
 _GB = 10**9
+_WAIT = (
+    " already; wait for it, stop it, or use another --data"
+    " (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile)"
+)
+_NO_FIX = (
+    ", and repairs by itself what it can, within 30 s (what lists a shelf, within 10 minutes):"
+    " --fix is for when nobody is at work"
+)
 
 
 def price_table_of(settings: Settings) -> PriceTable:
@@ -64,7 +72,7 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
     already, or what a fleet lacks, DiskFull when there is too little space to begin.
     """
     alone = not fleet.is_fleet(settings)
-    home = _alone(settings.data) if alone else fleet.own_scratch(settings)
+    home = _alone(settings.data, _WAIT) if alone else fleet.own_scratch(settings)
     with crash_points.heeded(settings.crash_at), home as scratch:
         check_space(settings)
         with (
@@ -98,14 +106,11 @@ def check_space(settings: Settings) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Generator[Path]:
-    """The lock on the data folder; yields its scratch folder."""
+def _alone(folder: Path, otherwise: str) -> Generator[Path]:
+    """The lock on the data folder; yields its scratch folder. `otherwise`: what to do when another process has it."""
     lock = FolderLock.take(folder)
     if lock is None:
-        raise UsageError(
-            f"process {holder(folder) or '(unknown)'} works in {folder} already; wait for it, stop it, or use another"
-            " --data (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile)"
-        )
+        raise UsageError(f"process {holder(folder) or '(unknown)'} works in {folder}{otherwise}")
     with lock:
         yield folder / "scratch"
 
@@ -218,7 +223,7 @@ def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]
     Raises UsageError when there is nothing yet, or another process works in the data folder and repairs by itself.
     """
     alone = not fleet.is_fleet(settings)
-    with looking(settings) as database, _mending(settings.data) if fix and alone else nullcontext():
+    with looking(settings) as database, _alone(settings.data, _NO_FIX) if fix and alone else nullcontext():
         if fix:
             migrate(database)
         with closing(Client(settings)) as client:
@@ -226,19 +231,6 @@ def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]
             parts = _parts(settings, database, client, scratch if alone else scratch / "doctor")
             examined = examine(line.everything(parts), line.cure(parts) if fix else None)
     return examined, remaining(examined)
-
-
-@contextmanager
-def _mending(folder: Path) -> Generator[None]:
-    """The lock on the data folder, for who repairs."""
-    lock = FolderLock.take(folder)
-    if lock is None:
-        raise UsageError(
-            f"process {holder(folder) or '(unknown)'} works in {folder}, and repairs by itself what it can, within 30 s"
-            " (what lists a shelf, within 10 minutes): --fix is for when nobody is at work"
-        )
-    with lock:
-        yield
 
 
 def counts(parts: Parts) -> dict[str, dict[str, int]]:

@@ -83,10 +83,11 @@ def _until_whole(client: Client, url: str, growing: Partial, tell: Progress, ask
     """Ask, and go on asking for the rest while every try brings some."""
     since, resumes, restarts = time.monotonic(), 0, 0
     cut: FetchError | None = None
+    address = direct(normalise(url))
     while True:
         before = growing.size_bytes
         try:
-            return client.fetch(direct(normalise(url)), growing, resume=growing.resume, since=since, tell=tell, **asked)
+            return client.fetch(address, growing, resume=growing.resume, since=since, tell=tell, **asked)
         except RangeMismatch as error:
             restarts += 1
             if cut is not None and error.size_bytes == growing.size_bytes:
