@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from glimmr.stores.database import Database
-from glimmr.stores.lake import Lake
 from glimmr.world import File, Server
 from tests.support import line
 from tests.support.audit import audit, half_published
@@ -113,8 +112,6 @@ class FleetSweep(Sweep):
         return data
 
     def audit(self, data: Path) -> list[str]:
-        # What a dead process left is swept a day later, since others may be publishing: let that day pass.
-        Lake(self.store(data) / "lake").sweep()
         database = Database(self.database_urls[data])
         try:
             return audit(self.store(data), database, urls=self.urls, digest=self.digest, scratch=[data / "scratch"])

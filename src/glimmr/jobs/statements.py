@@ -169,8 +169,11 @@ RETURN = (
             "attempt": jobs.c.attempt + bindparam("charged", type_=Integer()),
             "stalls": jobs.c.stalls + bindparam("stalled", type_=Integer()),
             # A rescued job keeps its place: behind a long queue it would not run again within a minute of its worker's
-            # death. (One handed back goes to the end, since nobody counts how often it takes its worker along.)
-            "run_at": case((bindparam("stalled", type_=Integer()) == 1, jobs.c.run_at), else_=_LATER),
+            # death. (One handed back goes to the end, since nobody counts how often it takes its worker along.) A place
+            # in the future is none: the clock was set back while it ran.
+            "run_at": case(
+                (and_(bindparam("stalled", type_=Integer()) == 1, jobs.c.run_at < _NOW), jobs.c.run_at), else_=_LATER
+            ),
         }
     )
     .returning(jobs.c.started_at)

@@ -66,7 +66,7 @@ class Model:
         if ending.state == "ready":
             row.attempt += ending.charged
             row.stalls += ending.stalled
-            row.run_at = self.wall + ending.delay_seconds
+            row.run_at = min(row.run_at, self.wall) if ending.stalled else self.wall + ending.delay_seconds
 
     def beat(self, owner: str) -> set[tuple[int, int]]:
         mine = {job_id: row for job_id, row in self.rows.items() if row.owner == owner}

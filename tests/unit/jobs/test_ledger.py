@@ -186,6 +186,15 @@ def test_a_rescued_job_keeps_its_place_and_one_that_was_handed_back_goes_to_the_
     assert due(database) == [rescued, *others, handed_back]
 
 
+def test_a_job_rescued_after_the_clock_was_set_back_runs_now(database: Database) -> None:
+    (job_id,) = put(database, NewJob(step="toy"))
+    run = taken(database, job_id)
+    ahead = datetime.now(UTC) + timedelta(hours=1)  # as the clock was when it was put and taken
+    database.write(lambda c: c.execute(update(jobs).values(created_at=ahead, run_at=ahead, started_at=ahead)))
+    end(database, run, RESCUED)
+    assert due(database) == [job_id]
+
+
 def test_a_hundred_failures_before_it_do_not_hold_up_a_job_that_is_due(database: Database) -> None:
     put(database, *(NewJob(step="toy", args={"n": n}, delay_seconds=3600) for n in range(100)))
     (transient,) = put(database, NewJob(step="toy", args={"n": "transient"}))
