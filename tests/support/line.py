@@ -124,7 +124,7 @@ def leftovers(data: Path) -> list[str]:
 def strays(bucket: str, scratch: Path) -> list[str]:
     """As `leftovers`, of a fleet whose store is a bucket."""
     blobs, lake = Blobs(f"{bucket}/blobs"), Lake(f"{bucket}/lake")
-    keys = [key for key in list(blobs.keys()) if not key.startswith("rejects/")]
+    keys = [found.key for found in blobs.stored() if not found.key.startswith("rejects/")]
     kept = {key: blobs.local_copy(key, scratch).read_bytes() for key in keys}
     wrong = {key for key, content in kept.items() if hashlib.sha256(content).hexdigest() != key.rpartition("/")[2]}
     return sorted(wrong | strangers(lake))

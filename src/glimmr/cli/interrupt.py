@@ -13,7 +13,7 @@ import typer
 
 from glimmr.errors import ShuttingDown
 
-_EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 _MOST_STOP_SECONDS = 27.0
 _SHOW_CURSOR = "\x1b[?25h"
 Value = TypeVar("Value")
@@ -79,4 +79,4 @@ def _end_at_once(*_: object) -> None:
         if sys.stderr.isatty():
             sys.stderr.write(_SHOW_CURSOR)  # a live drawing has hidden it
             sys.stderr.flush()
-    os._exit(_EXIT_INTERRUPTED)  # children end with their stdin; what is half done is swept by the next run
+    os._exit(EXIT_INTERRUPTED)  # children end with their stdin; what is half done is swept by the next run

@@ -7,12 +7,12 @@ import typer
 
 from glimmr import app
 from glimmr.cli import show
-from glimmr.cli.interrupt import nothing_to_lose, until_idle
+from glimmr.cli.interrupt import EXIT_INTERRUPTED, nothing_to_lose, until_idle
 from glimmr.cli.progress import line
 from glimmr.settings import Settings
 from glimmr.watch.board import Board
 
-_EXIT_OURS, _EXIT_INTERRUPTED = 1, 130
+_EXIT_OURS = 1
 _MOST_SHOWN = 20
 
 
@@ -37,7 +37,7 @@ def run_line(
 def exit_code(summary: dict[str, Any]) -> int:
     """What the shell is told."""
     if summary["interrupted"]:
-        return _EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     return _EXIT_OURS if summary["ours"] or not summary["answered"] else 0
 
 

@@ -8,7 +8,6 @@ import typer
 
 from glimmr.errors import UsageError
 
-_EXIT_INTERRUPTED = 130
 _EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: what keeps us running starts us again
 
 
@@ -86,7 +85,7 @@ def _work(data: Path | None, *, drain: bool) -> None:
     import asyncio
 
     from glimmr import app
-    from glimmr.cli.interrupt import until_idle
+    from glimmr.cli.interrupt import EXIT_INTERRUPTED, until_idle
     from glimmr.cli.narrate import narrate
     from glimmr.cli.options import load
 
@@ -104,4 +103,4 @@ def _work(data: Path | None, *, drain: bool) -> None:
         stop_telling()
     if grown and not interrupted:
         sys.exit(_EXIT_AGAIN)
-    sys.exit(_EXIT_INTERRUPTED if drain and interrupted else 0)
+    sys.exit(EXIT_INTERRUPTED if drain and interrupted else 0)

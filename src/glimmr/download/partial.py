@@ -60,14 +60,14 @@ class Partial:
                 self.restart()
                 return
             self._file.truncate(note["bytes"])
-        while piece := self._read():
+        while piece := self._next_piece():
             self._hash.update(piece)
             self.size_bytes += len(piece)
             tell(bytes=self.size_bytes, total=note["size_bytes"])
         self._validator, self._total_bytes = note["validator"], note["size_bytes"]
         self._synced_bytes = self.size_bytes
 
-    def _read(self) -> bytes:
+    def _next_piece(self) -> bytes:
         with self._faults():
             return self._file.read(_HASH_BYTES)
 

@@ -78,11 +78,6 @@ class Blobs:
                 obstore.put(self._store, _PROBE, b"", mode="overwrite")
             self.delete(_PROBE)
 
-    def exists(self, key: str) -> bool:
-        """Whether the object is there, whole."""
-        with self._faults(f"look for {key}"):
-            return self._size(key) is not None
-
     def holds(self, key: str, size_bytes: int) -> bool:
         """Whether the object is there with its size; by hand, one may vanish or be cut short."""
         with self._faults(f"look for {key}"):
@@ -116,14 +111,6 @@ class Blobs:
         """Remove the object; removing what is not there is no error."""
         with self._faults(f"delete {key}"), suppress(FileNotFoundError):
             obstore.delete(self._store, key)
-
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """Every key in the folder `prefix`, or all."""
-        with self._faults(f"list {prefix or 'everything'}"):
-            if self._folder is not None and not self._folder.is_dir():
-                return
-            for batch in obstore.list(self._store, prefix=prefix or None):
-                yield from (found["path"] for found in batch if not found["path"].endswith(_HALF))
 
     def stored(self) -> Iterator[Stored]:
         """Everything that lies on the shelf, in any order."""

@@ -41,7 +41,7 @@ class House:
     def left(self) -> list[str]:
         """Names in scratch, and keys on the shelf."""
         scratch = [path.name for path in self.scratch.iterdir()] if self.scratch.exists() else []
-        return scratch + list(self.blobs.keys())
+        return scratch + [found.key for found in self.blobs.stored()]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Invariant, Violation, reading, writing
 from glimmr.jobs.job import NewJob
 from glimmr.pipeline.download_step import download_job, reconcile_job
-from glimmr.pipeline.invariants.files import ROWS_SECONDS
+from glimmr.pipeline.invariants.paces import ROWS_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import catalog, underway
 from glimmr.stores.database import Connection

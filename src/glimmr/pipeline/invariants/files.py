@@ -9,15 +9,12 @@ from glimmr.jobs.job import Live, NewJob
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.download_step import download_job, is_publishable, parse_job, publish_job
+from glimmr.pipeline.invariants.paces import ROWS_SECONDS, SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import underway
 from glimmr.stores.database import Connection
 from glimmr.stores.underway import Underway
 
-ROWS_SECONDS, SHELF_SECONDS = 30.0, 600.0
-"""How often is looked at what asks the database, and what lists a shelf."""
-SHELF_PAGE = 10_000
-"""How many breaches one listing of a shelf may find: each page costs a whole one."""
 _PAGE_ROWS = 500
 Lost = Callable[[Connection, Sequence[Underway]], list[Underway]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from glimmr.download import behind, discard, unwanted
 from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Count, Find, Invariant, Repair, Violation
-from glimmr.pipeline.invariants.files import SHELF_PAGE, SHELF_SECONDS
+from glimmr.pipeline.invariants.paces import SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.invariants.price_table import is_under_way, spared
 from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, underway

@@ -7,7 +7,7 @@ from glimmr.jobs.invariant import Count, Invariant, Violation, writing
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import is_publishable, reconcile_job
 from glimmr.pipeline.invariants.current import point_anew
-from glimmr.pipeline.invariants.files import SHELF_PAGE, SHELF_SECONDS
+from glimmr.pipeline.invariants.paces import SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import snapshots, underway
 from glimmr.stores.database import Connection

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Invariant, Violation, reading, writing
-from glimmr.pipeline.invariants.files import ROWS_SECONDS
+from glimmr.pipeline.invariants.paces import ROWS_SECONDS
 from glimmr.pipeline.parts import Parts
 from glimmr.pipeline.upkeep_step import keep_schedule, missing_schedules
 from glimmr.settings import Settings
