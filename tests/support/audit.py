@@ -26,8 +26,8 @@ def audit(
 ) -> list[str]:
     """Every violation in a store (one machine: the data folder, whose database is then the default).
 
-    What a dead process of a fleet left in the price table is swept a day later, since others may be publishing: that day
-    is let pass.
+    What a dead process of a fleet left in the price table is swept a day later, since others may be publishing: let
+    that day pass.
 
     `urls` are the addresses that must be known, `digest` what `line.whole_digest` must give, `scratch` the scratch
     folders of a fleet's processes.

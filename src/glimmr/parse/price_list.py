@@ -84,7 +84,7 @@ class PriceList:
         short = raw.encode("utf-8", "replace")[:2048].decode("utf-8", "ignore")
         self.rejects += 1
         values = {"file_id": self._file_id, "member": member, "position": position, "reason": reason, "raw": short}
-        self._rejects.add(pa.RecordBatch.from_pylist([values], schema=self._rejects.schema))
+        self._rejects.add(pa.RecordBatch.from_pylist([storable(values)], schema=self._rejects.schema))
 
     def close(self) -> None:
         """Everything is in: the files get their names."""

@@ -15,6 +15,7 @@ from glimmr.parse.text import Readable, Text, TextBlock
 
 _DELIMITERS = ",\t|;"
 _SAMPLE_BYTES = 2 << 20
+_LONGEST_HEADER = 1 << 20  # characters: a table of CMS with 3,733 columns has a third of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,10 @@ def _free_form(texts: list[tuple[str, int]]) -> _Head:
     """The header of a table that is not CMS's. Raises NoPriceTable when no delimiter gives one."""
     best: tuple[float, _Head] | None = None
     for delimiter in _DELIMITERS:
-        records = [cells_of(text, delimiter) for text, _ in texts]
+        records = [cells_of(text[:_LONGEST_HEADER], delimiter) for text, _ in texts]
         found = layouts.find(records)
         if found is not None and (best is None or found.score > best[0]):
             best = found.score, _Head(delimiter, records[: found.at + 1], found.columns, texts[found.at][1] + 1)
     if best is None:
-        raise layouts.no_table([cells_of(text, ",") for text, _ in texts])
+        raise layouts.no_table([cells_of(text[:_LONGEST_HEADER], ",") for text, _ in texts])
     return best[1]
