@@ -122,6 +122,11 @@ def test_a_well_formed_paper_of_odd_content_ends_in_a_typed_outcome_many_times(k
     fill()
 
 
+@pytest.mark.parametrize("cells", [b",", b"a,", b"IP,OP,", b"Price|", b"aetna "])
+def test_a_head_of_millions_of_cells_takes_little_time(cells: bytes) -> None:
+    ends_well(b"Description,Price," + cells * ((8 << 20) // len(cells)) + b"\nx,1\n", USUAL)
+
+
 @settings(FEW, max_examples=40)
 @given(st.binary(max_size=2000))
 @example(b"\x1f\x8b")

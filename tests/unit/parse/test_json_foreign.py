@@ -212,6 +212,13 @@ def test_what_is_nearly_json_is_read_all_the_same(tmp_path: Path, odd: str) -> N
     assert (got.ended, got.rejects) == (("ok", ""), [])
 
 
+def test_a_broken_object_is_lost_alone_under_a_key_that_is_half_a_surrogate_pair(tmp_path: Path) -> None:
+    lines = [json.dumps({"code": str(n), "description": f"D{n}", "price": n + 1}) for n in range(3)]
+    got = read(tmp_path, f'{{"rows\\ud800": [{",".join(lines)}]}}'.replace('"D1"', '"D1'))
+    assert [c["source_pos"] for c in got.charges] == ["/rows?/0", "/rows?/2"]
+    assert [r["position"] for r in got.rejects] == ["/rows?/1"]
+
+
 @pytest.mark.parametrize("block_bytes", [64, 4 * 2**20])
 @pytest.mark.parametrize("separator", [",", "\n", ""])
 def test_only_the_broken_object_is_lost(tmp_path: Path, block_bytes: int, separator: str) -> None:

@@ -1,7 +1,7 @@
 """Delimited text (CSV): finds the delimiter and the header, then reads the table under it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from glimmr.errors import CutShort
@@ -23,7 +23,7 @@ class _Head:
     """What the first text says: the delimiter, the records up to the header, its columns, the bytes used by them."""
 
     delimiter: str
-    records: list[list[str]]
+    records: Sequence[Sequence[str]]
     columns: headers.Columns
     used: int
 
@@ -98,7 +98,7 @@ def _free_form(texts: list[tuple[str, int]]) -> _Head:
     """The header of a table that is not CMS's. Raises NoPriceTable when no delimiter gives one."""
     best: tuple[float, _Head] | None = None
     for delimiter in _DELIMITERS:
-        records = [cells_of(text[:_LONGEST_HEADER], delimiter) for text, _ in texts]
+        records = [headers.within_limit(cells_of(text[:_LONGEST_HEADER], delimiter)) for text, _ in texts]
         found = layouts.find(records)
         if found is not None and (best is None or found.score > best[0]):
             best = found.score, _Head(delimiter, records[: found.at + 1], found.columns, texts[found.at][1] + 1)

@@ -115,8 +115,7 @@ class Columns:
 
 def fold(cell: str) -> str:
     """A header cell in one spelling: lower case, no blanks round `|`, `_` for inner blanks."""
-    parts = [re.sub(r"\s+", "_", part.strip()).casefold() for part in cell.replace("\ufeff", "").split("|")]
-    return "|".join(parts)
+    return "|".join(["_".join(part.split()) for part in cell.replace("\ufeff", "").casefold().split("|")])
 
 
 def is_header(cells: Sequence[str]) -> bool:
