@@ -82,15 +82,16 @@ class Heartbeat:
         lease_seconds = self._terms.lease_seconds
         fresh_seconds = self._terms.write_seconds if due else lease_seconds  # a proof alone leaves the jobs' rows be
 
-        def work(connection: Connection) -> list[Held]:
+        def work(connection: Connection) -> tuple[list[Held], float | None]:
             ledger.write_progress(connection, told, lease_seconds)
-            if beats:
-                return ledger.beat(connection, self._owner, lease_seconds, self._sign_in, fresh_seconds=fresh_seconds)
-            return ledger.held(connection, self._owner)
+            if not beats:
+                return ledger.held(connection, self._owner), None
+            held = ledger.beat(connection, self._owner, lease_seconds, self._sign_in, fresh_seconds=fresh_seconds)
+            return held, ledger.lease_time(connection)
 
-        held = self._database.write(work, longest_pause_seconds=_CONTROL_SECONDS)
-        if beats:
-            self._steady.beat()
+        held, lease_time = self._database.write(work, longest_pause_seconds=_CONTROL_SECONDS)
+        if lease_time is not None:
+            self._steady.beat(lease_time)
         return held
 
     def _look(self) -> list[Held]:

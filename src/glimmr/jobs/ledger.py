@@ -179,15 +179,21 @@ def history(connection: Connection, job_id: int, *, before_epoch: int = 2**31 - 
     return tuple(Attempt(**{name: value for name, value in row.items() if name != "job_id"}) for row in rows)
 
 
-def expired(connection: Connection) -> list[Job]:
-    """Running jobs whose lease ran out, oldest first."""
-    found = [_job_of(row) for row in connection.execute(sql.EXPIRED).mappings()]
-    return sorted(found, key=lambda job: job.id)
+def lease_time(connection: Connection) -> float:
+    """The clock of leases now, in seconds."""
+    return float(connection.execute(sql.LEASE_NOW).scalar_one())
 
 
-def lost_run(connection: Connection, job_id: int) -> Job | None:
+def expired(connection: Connection, lease_seconds: float) -> list[Job]:
+    """Running jobs whose lease ran out, oldest first; nobody gives leases much longer than `lease_seconds`."""
+    found = connection.execute(sql.EXPIRED, _longest(lease_seconds)).mappings()
+    return sorted((_job_of(row) for row in found), key=lambda job: job.id)
+
+
+def lost_run(connection: Connection, job_id: int, lease_seconds: float) -> Job | None:
     """The run of this job if its lease is run out now, with the row locked so that it stays so."""
-    return _job(connection.execute(sql.LOST_RUN, {"job_id": job_id}).mappings().one_or_none())
+    values = {"job_id": job_id} | _longest(lease_seconds)
+    return _job(connection.execute(sql.LOST_RUN, values).mappings().one_or_none())
 
 
 def running(connection: Connection) -> list[Job]:
@@ -301,6 +307,10 @@ def listing(connection: Connection, *, most: int = 100, **equal: str | None) -> 
     wanted = [jobs.c[name] == value for name, value in equal.items() if value is not None]
     rows = connection.execute(select(jobs).where(*wanted).order_by(jobs.c.id.desc()).limit(most))
     return [dict(row) for row in rows.mappings()]
+
+
+def _longest(lease_seconds: float) -> dict[str, float]:
+    return {"longest_seconds": lease_seconds + _CLOCKS_DIFFER_SECONDS}
 
 
 def _fence(job: Job) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from glimmr import events
 from glimmr.errors import LocalFault
-from glimmr.jobs import recovery
+from glimmr.jobs import ledger, recovery
 from glimmr.jobs.invariant import Invariant, Violation, breaches
 from glimmr.jobs.steady import Steady
 from glimmr.stores.database import Database
@@ -61,8 +61,11 @@ class Rescuer:
             return False
 
     def _may_act(self, invariant: Invariant) -> bool:
-        steady = not invariant.by_time or self._steady is None or self._steady.is_long_enough()
-        return steady and not self._stopped
+        return not self._stopped and (not invariant.by_time or self._steady is None or self._is_steady(self._steady))
+
+    def _is_steady(self, steady: Steady) -> bool:
+        steady.heed(self._database.read(ledger.lease_time))
+        return steady.is_long_enough()
 
     def _say_once(self, invariant: Invariant, subject: str, bug: Exception) -> None:
         """Loud the first time: it comes again with every look."""

@@ -17,15 +17,16 @@ def rescues(database: Database, steps: Mapping[str, Step], *, owner: str, terms:
     """What must be true of jobs and workers. `owner` is who takes a waiting job to end it."""
 
     def expired(connection: Connection, after: str, most: int) -> list[Violation]:
-        found = [job for job in ledger.expired(connection) if job.step in steps and job.id > int(after or 0)]
-        return [Violation(str(job.id), f"{job.step} job {job.id}: {_ran_out(job)}") for job in found[:most]]
+        found = ledger.expired(connection, terms.lease_seconds)
+        known = [job for job in found if job.step in steps and job.id > int(after or 0)]
+        return [Violation(str(job.id), f"{job.step} job {job.id}: {_ran_out(job)}") for job in known[:most]]
 
     def to_cancel(connection: Connection, after: str, most: int) -> list[Violation]:
         found = ledger.to_cancel(connection, steps.keys(), after=int(after or 0), most=most)
         return [Violation(str(due.id), f"{due.step} job {due.id} is cancelled and still waits") for due in found]
 
     def rescue(connection: Connection, subject: str) -> tuple[Job, Ending] | None:
-        job = ledger.lost_run(connection, int(subject))
+        job = ledger.lost_run(connection, int(subject), terms.lease_seconds)
         return None if job is None else (job, _rescued(job, terms.max_stalls))
 
     def cancel(connection: Connection, subject: str) -> tuple[Job, Ending] | None:

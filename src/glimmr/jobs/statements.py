@@ -54,7 +54,16 @@ _FENCE = and_(
     jobs.c.epoch == bindparam("held_epoch"),
     RUNNING,
 )
-_EXPIRED = and_(RUNNING, or_(jobs.c.lease_until < _LEASE_NOW, jobs.c.lease_era != lease_era()))
+# A lease that ends later than any could was given before the clock of leases was set back: its worker, if it lives, has
+# put it right long before anybody may ask (`steady`).
+_EXPIRED = and_(
+    RUNNING,
+    or_(
+        jobs.c.lease_until < _LEASE_NOW,
+        jobs.c.lease_until > lease_clock(bindparam("longest_seconds", type_=Double())),
+        jobs.c.lease_era != lease_era(),
+    ),
+)
 _RUN = (
     jobs.c.id,
     jobs.c.step,
@@ -141,7 +150,9 @@ _HELD = (jobs.c.id, jobs.c.epoch, jobs.c.cancel_requested, jobs.c.step)
 _EXTENDED: Mapping[Any, Any] = {"lease_until": _LEASE_END, "lease_era": lease_era()}
 # A lease that was extended a moment ago, with the job's progress, is left alone.
 _STALE = or_(
-    jobs.c.lease_until < lease_clock(bindparam("fresh_until_seconds", type_=Double())), jobs.c.lease_era != lease_era()
+    jobs.c.lease_until < lease_clock(bindparam("fresh_until_seconds", type_=Double())),
+    jobs.c.lease_until > _LEASE_END,  # the clock of leases was set back
+    jobs.c.lease_era != lease_era(),
 )
 BEAT = update(jobs).where(jobs.c.owner == bindparam("holder"), RUNNING, _STALE).values(_EXTENDED)
 HELD = select(*_HELD).where(jobs.c.owner == bindparam("holder"), RUNNING)
@@ -219,6 +230,7 @@ LIVE_PAGE = select(*_ABOUT).where(LIVE, jobs.c.key > bindparam("after")).order_b
 _OF_KEY = and_(jobs.c.key == bindparam("waiting_key"), READY)
 HASTEN = update(jobs).where(_OF_KEY, jobs.c.run_at > _NOW).values(run_at=_NOW)
 NOW = select(_NOW)
+LEASE_NOW = select(_LEASE_NOW)
 APPOINT = update(jobs).where(_OF_KEY).values(run_at=bindparam("when"))
 APPOINTMENT = select(jobs.c.run_at, jobs.c.attempt).where(_OF_KEY)
 STRIKE = delete(jobs).where(_OF_KEY)

@@ -8,6 +8,7 @@ from glimmr.stores.clock import boot_seconds
 
 _GRACE_SECONDS, _LONGEST_SETTLE_SECONDS = 2.0, 6.0
 _LEAST_GAP_SECONDS = 1.0
+_LEAST_JUMP_SECONDS = 2.0  # less may be an answer that was long on its way
 
 
 class Steady:
@@ -15,31 +16,43 @@ class Steady:
 
     A frozen or locked database lets the leases of honest workers run out; a while after it lets them beat again before
     anybody takes their jobs. 6 s is enough: whose beat is overdue tries every second. (Reads prove nothing: SQLite
-    answers them while no write gets in.)
+    answers them while no write gets in.) A server's clock that somebody set does the same, and no other worker knows
+    of it before its next beat.
     """
 
     def __init__(self, terms: Terms) -> None:
         self._beat_seconds = terms.beat_seconds
         self._longest_gap_seconds = max(_LEAST_GAP_SECONDS, 1.5 * terms.beat_seconds)
         self._settle_seconds = min(terms.beat_seconds + _GRACE_SECONDS, _LONGEST_SETTLE_SECONDS)
-        self._since = self._beat_at = boot_seconds()
+        self._beat_at = boot_seconds()
+        self._settled_at = self._beat_at + self._settle_seconds
+        self._ahead_seconds: float | None = None
 
-    def beat(self) -> None:
-        """A beat has just been written."""
+    def beat(self, lease_time: float) -> None:
+        """A beat has just been written, when the database's clock of leases said `lease_time`."""
         now = boot_seconds()
         if now - self._beat_at > self._longest_gap_seconds:
-            self._since = now
+            self._settled_at = max(self._settled_at, now + self._settle_seconds)
         self._beat_at = now
+        self.heed(lease_time)
 
-    def prove(self, beat: Callable[[], object]) -> None:
-        """Beat until it is long enough: for who has no worker's heartbeat. `beat` writes to the database."""
+    def heed(self, lease_time: float) -> None:
+        """The database's clock of leases has just said `lease_time`: did anybody set it since it was last heard?"""
+        now, before_seconds = boot_seconds(), self._ahead_seconds
+        self._ahead_seconds = lease_time - now
+        if before_seconds is not None and abs(self._ahead_seconds - before_seconds) > _LEAST_JUMP_SECONDS:
+            self._settled_at = now + self._beat_seconds + _GRACE_SECONDS
+
+    def prove(self, beat: Callable[[], float]) -> None:
+        """Beat until it is long enough: for who has no worker's heartbeat.
+
+        `beat` writes to the database and returns its clock of leases.
+        """
         while not self.is_long_enough():
-            beat()
-            self.beat()
+            self.beat(beat())
             threading.Event().wait(min(_LEAST_GAP_SECONDS, self._beat_seconds) / 2)
 
     def is_long_enough(self) -> bool:
         """Whether a lease that has run out now has run out for want of its worker."""
         now = boot_seconds()
-        gapless = now - self._beat_at <= self._longest_gap_seconds
-        return gapless and now - self._since >= self._settle_seconds
+        return now - self._beat_at <= self._longest_gap_seconds and now >= self._settled_at

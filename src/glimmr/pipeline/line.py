@@ -117,8 +117,9 @@ def cure(parts: Parts) -> Callable[[Invariant, Violation], bool]:
     repair, terms = Rescuer(parts.database, ()).repair, _terms(parts.settings)
     steady = Steady(terms)
 
-    def beat() -> None:
+    def beat() -> float:
         parts.database.write(lambda connection: ledger.beat(connection, "doctor", terms.lease_seconds))
+        return parts.database.read(ledger.lease_time)
 
     def once(invariant: Invariant, violation: Violation) -> bool:
         if invariant.by_time and not parts.alone:

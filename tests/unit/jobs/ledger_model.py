@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from glimmr.jobs.job import Ending, Job, NewJob
 
 LEASE_SECONDS, FRESH_SECONDS, MAX_STALLS, PER_HOST = 45.0, 5.0, 2, 1
+LONGEST_SECONDS = LEASE_SECONDS + 300.0  # nobody gives a lease that ends later: the clock of leases was set back
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Row:
 
 @dataclass
 class Model:
-    """`wall` is the time of day, which somebody may set; `lease` the clock of leases, which only goes on."""
+    """`wall` is the time of day, which somebody may set; `lease` the clock of leases: on one machine it only goes on."""
 
     wall: float
     lease: float
@@ -72,7 +73,7 @@ class Model:
         mine = {job_id: row for job_id, row in self.rows.items() if row.owner == owner}
         for row in mine.values():
             assert row.lease_until is not None
-            if row.lease_until < self.lease + LEASE_SECONDS - FRESH_SECONDS:
+            if not self.lease + LEASE_SECONDS - FRESH_SECONDS <= row.lease_until <= self.lease + LEASE_SECONDS:
                 row.lease_until = self.lease + LEASE_SECONDS
         return {(job_id, row.epoch) for job_id, row in mine.items()}
 
@@ -83,7 +84,7 @@ class Model:
                 self.start(row, rescuer)
                 self.end(row, Ending(state="cancelled", ended_as="cancelled"))
         for row in self.rows.values():
-            if row.lease_until is not None and row.lease_until < self.lease:
+            if row.lease_until is not None and not self.lease <= row.lease_until <= self.lease + LONGEST_SECONDS:
                 poison = row.stalls + 1 > MAX_STALLS
                 again = Ending(state="ready", ended_as="rescued", stalled=True)
                 self.end(row, Ending(state="dead", ended_as="poison") if poison else again)

@@ -101,4 +101,4 @@ def test_a_beat_extends_a_lease_of_an_earlier_boot_however_late_it_ends(database
     take(database, job_id, lease_seconds=10_000.0)
     database.write(lambda c: c.exec_driver_sql("UPDATE jobs SET lease_era = 'an earlier boot'"))
     database.write(lambda c: ledger.beat(c, "w1", 30.0, fresh_seconds=5.0))
-    assert database.read(ledger.expired) == []
+    assert database.read(lambda c: ledger.expired(c, 30.0)) == []

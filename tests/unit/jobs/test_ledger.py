@@ -228,20 +228,20 @@ def test_a_beat_keeps_all_leases_of_its_worker_and_of_no_other(database: Databas
     ids = put(database, *(NewJob(step="toy", args={"n": n}) for n in range(3)))
     mine = [taken(database, ids[0], "w1", -1.0), taken(database, ids[1], "w1", -1.0)]
     other = taken(database, ids[2], "w2", -1.0)
-    assert {job.id for job in database.read(ledger.expired)} == set(ids)
+    assert {job.id for job in database.read(lambda c: ledger.expired(c, 30.0))} == set(ids)
     held = database.write(lambda c: ledger.beat(c, "w1", 30.0))
     assert {(row.id, row.epoch) for row in held} == {(job.id, job.epoch) for job in mine}
-    assert database.read(ledger.expired) == [other]
-    assert database.write(lambda c: ledger.lost_run(c, mine[0].id)) is None
-    assert database.write(lambda c: ledger.lost_run(c, other.id)) == other
+    assert database.read(lambda c: ledger.expired(c, 30.0)) == [other]
+    assert database.write(lambda c: ledger.lost_run(c, mine[0].id, 30.0)) is None
+    assert database.write(lambda c: ledger.lost_run(c, other.id, 30.0)) == other
 
 
 def test_a_lease_of_an_earlier_boot_has_run_out(database: Database) -> None:
     (job_id,) = put(database, NewJob(step="toy"))
     job = taken(database, job_id)
-    assert database.read(ledger.expired) == []
+    assert database.read(lambda c: ledger.expired(c, 30.0)) == []
     database.write(lambda c: c.exec_driver_sql("UPDATE jobs SET lease_era = 'an earlier boot'"))
-    assert database.read(ledger.expired) == [job]
+    assert database.read(lambda c: ledger.expired(c, 30.0)) == [job]
 
 
 def test_cancelling_asks_live_jobs_only(database: Database) -> None:
@@ -319,7 +319,7 @@ SOON = {"delay_seconds": 1.0}
         ("AWAITED", "ix_jobs_due", {"steps": ["toy"]} | SOON),
         ("RUNNING_OF", "ix_jobs_running", {}),
         ("HELD", "ix_jobs_running", {"holder": "w1"}),
-        ("EXPIRED", "ix_jobs_running", {}),
+        ("EXPIRED", "ix_jobs_running", {"longest_seconds": 345.0}),
         ("LIVE_KEYS", "uq_jobs_live_key", {"keys": ["a", "b"]}),
         ("LIVE_PAGE", "uq_jobs_live_key", {"after": "a", "most": 100}),
         ("TO_CANCEL", "ix_jobs_to_cancel", {"steps": ["toy"], "after": 0, "most": 100}),
