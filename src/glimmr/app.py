@@ -210,6 +210,12 @@ def again(settings: Settings, **meant: Any) -> orders.Again:
         return orders.again(parts.database, line.steps(parts), Which(**meant))
 
 
+def prioritize(settings: Settings, priority: int, **meant: Any) -> Counter[str]:
+    """Let jobs that wait run before those of lower priority; `meant` as in `Which`. How many of each step."""
+    with looking(settings) as database:
+        return database.write(lambda connection: selection.prioritize(connection, Which(**meant), priority))
+
+
 @contextmanager
 def _ordering(settings: Settings) -> Generator[Parts]:
     """The line for who gives orders: small transactions beside whoever works, so no lock is needed for them."""

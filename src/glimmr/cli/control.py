@@ -1,4 +1,4 @@
-"""`glimmr pause`, `resume`, `cancel`, `retry`: orders about jobs, which whoever works heeds."""
+"""`glimmr pause`, `resume`, `prioritize`, `cancel`, `retry`: orders about jobs, which whoever works heeds."""
 
 from collections import Counter
 from typing import Annotated, Any
@@ -32,6 +32,35 @@ def resume(step: _Step, data: Data = None) -> None:
     """Let jobs of a paused step start again."""
     _pause(step, data, paused=False)
     typer.echo(f"{step} goes on")
+
+
+def prioritize(
+    priority: Annotated[int, typer.Argument(metavar="PRIORITY", help="Higher runs first; 0 is everybody's.")],
+    ids: _Ids = None,
+    step: _OfStep = None,
+    state: _OfState = None,
+    outcome: _OfOutcome = None,
+    reason: _OfReason = None,
+    host: _OfHost = None,
+    everything: _All = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let jobs that wait start before all others, or after them, by id or by conditions (all of them met).
+
+    The jobs that follow them have the same priority: a download's file is parsed and published first, too.
+    """
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
+    settings = load(data=data)
+    _must_be_jobs(settings, meant["ids"])
+    told = app.prioritize(settings, priority, **meant)
+    if as_json:
+        show.as_json({"prioritized": told})
+        return
+    typer.echo(f"of priority {priority} now: {_count(told)}")
 
 
 def cancel(

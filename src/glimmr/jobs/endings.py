@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from glimmr import events
@@ -35,6 +36,7 @@ def finish(connection: Connection, job: Job, result: Result) -> dict[int, NewJob
     following = [*result.next]
     if result.apply is not None:
         following += result.apply(connection) or ()
+    following = [replace(new, priority=max(new.priority, job.priority)) for new in following]
     ids = ledger.enqueue(connection, following)
     _tell_written(job, result.outcome)
     return {ids[new.key]: new for new in following if new.key in ids}

@@ -17,7 +17,7 @@ class NewJob:
     step: str
     args: dict[str, Any] = field(default_factory=dict[str, Any])
     host: str | None = None
-    priority: int = 0  # higher runs first
+    priority: int = 0  # higher runs first; the jobs that follow have it, too
     delay_seconds: float = 0.0
 
     @property

@@ -1,10 +1,11 @@
 """Which jobs an operator means, and everything about one job: the ledger's questions whose wording is not fixed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, and_, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Double, and_, func, literal, not_, or_, select, update
 
 from glimmr.jobs.tables import ENDED, LIVE, READY, jobs
 from glimmr.outcomes import Outcome
@@ -46,6 +47,12 @@ def live(connection: Connection, which: Which) -> list[Picked]:
     """Those that wait or run."""
     rows = connection.execute(select(*_PICKED).where(LIVE, *_meant(which)).order_by(jobs.c.id)).mappings()
     return [Picked(**row) for row in rows]
+
+
+def prioritize(connection: Connection, which: Which, priority: int) -> Counter[str]:
+    """Give those that wait or run this priority; how many of each step."""
+    given = update(jobs).where(LIVE, *_meant(which)).values(priority=priority).returning(jobs.c.step)
+    return Counter(connection.execute(given).scalars())
 
 
 def unknown(connection: Connection, ids: Sequence[int]) -> list[int]:

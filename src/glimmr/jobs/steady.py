@@ -37,7 +37,7 @@ class Steady:
         self.heed(lease_time)
 
     def heed(self, lease_time: float) -> None:
-        """The database's clock of leases has just said `lease_time`: did anybody set it since it was last heard?"""
+        """The clock of leases has just said `lease_time`: trust no lease for a while when somebody has set it since."""
         now, before_seconds = boot_seconds(), self._ahead_seconds
         self._ahead_seconds = lease_time - now
         if before_seconds is not None and abs(self._ahead_seconds - before_seconds) > _LEAST_JUMP_SECONDS:

@@ -32,7 +32,7 @@ class Row:
 
 @dataclass
 class Model:
-    """`wall` is the time of day, which somebody may set; `lease` the clock of leases: on one machine it only goes on."""
+    """`wall` is the time of day, which somebody may set; `lease` the clock of leases, which on one machine only goes on."""
 
     wall: float
     lease: float

@@ -51,6 +51,20 @@ def test_a_waiting_job_is_cancelled_at_once_although_nobody_works(database: Data
     assert states(database) == {"ready": 2, "cancelled": 1}
 
 
+def test_prioritized_jobs_start_first_and_so_do_those_that_follow_them(database: Database) -> None:
+    put(database, *toys_of(3), NewJob(step="later", args={"n": "of another"}))
+    assert database.write(lambda c: selection.prioritize(c, Which(step="toy", host="h1.test"), 10)) == Counter(toy=1)
+
+    async def do(job: Job, tell: Tell) -> Result:
+        return Result(outcome=Outcome.OK, next=[NewJob(step="later", args=job.args)])
+
+    first, later = Toy(do), Toy()
+    asyncio.run(work_off(database, {"toy": first}, {"toy": 1}, until_idle=True))
+    assert [job.args["n"] for job in first.ran] == [1, 0, 2]
+    asyncio.run(work_off(database, {"later": later}, {"later": 1}, until_idle=True))
+    assert [job.args["n"] for job in later.ran] == [1, "of another", 0, 2]
+
+
 def test_jobs_are_cancelled_by_what_their_columns_say(database: Database) -> None:
     put(database, *toys_of(5), NewJob(step="other", host="h1.test"))
     told = cancel(database, {"toy": Toy(), "other": Toy()}, Which(step="toy", host="h1.test"))
