@@ -86,9 +86,11 @@ def redis_status(settings: Settings) -> dict[str, Any] | None:
     if not settings.redis_url or not is_fleet(settings):
         return None
     with _installed("GLIMMR_REDIS_URL"):
+        from glimmr.jobs.engines.address_family import look_up_only  # noqa: PLC0415 - as `engine`
         from glimmr.jobs.engines.redis_health import RedisHealth  # noqa: PLC0415 - as `engine`
 
     async def ask() -> dict[str, Any]:
+        look_up_only(settings.redis_family, settings.redis_url)
         health = RedisHealth(
             settings.redis_url, client_name="glimmr-status", timeout_seconds=settings.redis_timeout_seconds
         )

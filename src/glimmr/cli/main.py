@@ -46,8 +46,8 @@ app = typer.Typer(
 )
 _COMMANDS = (
     work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, ask.prices, ask.sql, look.status,
-    look.jobs, timeline.job, control.pause, control.resume, control.prioritize, control.cancel, control.retry, doctor.doctor,
-    demo.demo,
+    look.jobs, timeline.job, control.pause, control.resume, control.prioritize, control.cancel, control.retry,
+    doctor.doctor, demo.demo,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

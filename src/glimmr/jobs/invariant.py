@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from glimmr.stores.database import Connection, Database
 
+_PAGE, _SHELF_PAGE = 100, 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -27,8 +29,9 @@ class Invariant:
     """Something that must be true. `find` and `repair` raise a LocalFault when what they need does not answer.
 
     `by_time`: it judges by clocks who is alive, so that it may be trusted only while the database has been steady.
-    `at_a_time`: how many breaches are found at once. The next ones begin after the last of these, so that those that
-    cannot be repaired block nothing.
+    `lists_a_shelf`: each `find` costs a listing of a whole shelf. It finds more breaches at once, and looks more seldom
+    than `every_seconds` where that takes long. (The next page begins after the last of this one, so that breaches that
+    cannot be repaired block nothing.)
     """
 
     name: str
@@ -36,9 +39,14 @@ class Invariant:
     cure: str  # what `repair` does
     find: Find
     repair: Repair
-    every_seconds: float
+    every_seconds: float = 30.0
     by_time: bool = False
-    at_a_time: int = 100
+    lists_a_shelf: bool = False
+
+    @property
+    def at_a_time(self) -> int:
+        """How many breaches are found at once."""
+        return _SHELF_PAGE if self.lists_a_shelf else _PAGE
 
 
 def breaches(invariant: Invariant) -> Iterator[Violation]:

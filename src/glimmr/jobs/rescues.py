@@ -9,7 +9,7 @@ from glimmr.jobs.job import CANCELLED, Ending, Job, Step, Terms
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database
 
-_RESCUE_SECONDS, _WORKERS_SECONDS = 1.0, 30.0
+_RESCUE_SECONDS = 1.0
 _SILENT_LEASES = 3
 
 
@@ -70,7 +70,6 @@ def _live_workers(database: Database, terms: Terms) -> Invariant:
         cure="its row is removed; a worker that was only frozen signs in again with its next beat",
         find=reading(database, silent),
         repair=writing(database, lambda connection, name: recovery.forget_worker(connection, name, silence_seconds)),
-        every_seconds=_WORKERS_SECONDS,
         by_time=True,
     )
 

@@ -11,11 +11,13 @@ from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.steady import Steady
 from glimmr.stores.database import Database
 
+# What lists a shelf takes at most this share of the time, but a look is made after so long a rest.
+_SHARE, _LONGEST_REST_SECONDS = 0.02, 600.0
 _LOG = logging.getLogger(__name__)
 
 
 class Rounds:
-    """Invariants with one `every_seconds` are one round. Only the leader's are made.
+    """Invariants of one pace are one round, apart from those that list a shelf. Only the leader's are made.
 
     `repaired` is called, in the round's thread, after repairs.
     """
@@ -23,10 +25,10 @@ class Rounds:
     def __init__(
         self, database: Database, invariants: Sequence[Invariant], steady: Steady, repaired: Callable[[], None]
     ) -> None:
-        paced = sorted(invariants, key=lambda invariant: invariant.every_seconds)
+        paced = sorted(invariants, key=_pace)
         self._rounds = [
-            _Round(Rescuer(database, list(same), steady), every_seconds, repaired)
-            for every_seconds, same in itertools.groupby(paced, key=lambda invariant: invariant.every_seconds)
+            _Round(Rescuer(database, list(same), steady), every_seconds, repaired, share=_SHARE if rests else 1.0)
+            for (every_seconds, rests), same in itertools.groupby(paced, key=_pace)
         ]
 
     def start(self) -> None:
@@ -58,9 +60,10 @@ class Rounds:
 
 
 class _Round(threading.Thread):
-    def __init__(self, rescuer: Rescuer, every_seconds: float, repaired: Callable[[], None]) -> None:
+    def __init__(self, rescuer: Rescuer, every_seconds: float, repaired: Callable[[], None], *, share: float) -> None:
         super().__init__(name=f"rescuer {every_seconds:g} s", daemon=True)
-        self._rescuer, self._every_seconds, self._repaired = rescuer, every_seconds, repaired
+        self._rescuer, self._every_seconds, self._repaired, self._share = rescuer, every_seconds, repaired, share
+        self._pause_seconds = every_seconds
         self._woken = threading.Event()
         self._leading = self._stopping = False
         self._terms_led = 0  # how often this worker began or ceased to lead
@@ -80,17 +83,23 @@ class _Round(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping:
-            self._woken.wait(self._every_seconds if self._leading else None)
+            self._woken.wait(self._pause_seconds if self._leading else None)
             self._woken.clear()
             if self._leading and not self._stopping:
                 self._look()
 
     def _look(self) -> None:
-        begun_in = self._terms_led
+        begun_in, began = self._terms_led, time.monotonic()
         try:
             if self._rescuer.look():
                 self._repaired()
         except Exception:  # noqa: BLE001 - whatever it was, the next look is due all the same
-            _LOG.exception("the rescuer stumbled; it looks again in %g s", self._every_seconds)
+            _LOG.exception("the rescuer stumbled; it looks again soon")
+        rest_seconds = (time.monotonic() - began) / self._share
+        self._pause_seconds = max(self._every_seconds, min(_LONGEST_REST_SECONDS, rest_seconds))
         if begun_in == self._terms_led:  # else the look was that of an earlier leader
             self.has_looked = True
+
+
+def _pace(invariant: Invariant) -> tuple[float, bool]:
+    return invariant.every_seconds, invariant.lists_a_shelf

@@ -32,7 +32,7 @@ class Row:
 
 @dataclass
 class Model:
-    """`wall` is the time of day, which somebody may set; `lease` the clock of leases, which on one machine only goes on."""
+    """`wall` is the time of day, which somebody may set; `lease` that of leases, which goes on (but a server's)."""
 
     wall: float
     lease: float

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -249,3 +250,25 @@ def test_a_backlog_of_hours_is_left_alone(database: Database) -> None:
     database.write(lambda c: c.execute(update(jobs).values(created_at=then, run_at=then)))
     assert Rescuer(database, rescues(database, {"toy": Toy()}, owner="w1", terms=TERMS)).look() == 0
     assert len(database.read(lambda c: ledger.listing(c, most=1000))) == 200
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_lists_a_shelf_rests_longer_than_it_looks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glimmr.jobs.rounds._SHARE", 0.5)
+    looks: list[tuple[float, float]] = []
+
+    def slow() -> None:
+        began = time.monotonic()
+        time.sleep(0.2)
+        looks.append((began, time.monotonic()))
+
+    shelf = replace(watched("shelf", 0.01, slow), lists_a_shelf=True)
+    rounds = Rounds(database, [shelf], Steady(TERMS), lambda: None)
+    rounds.start()
+    rounds.lead(True)
+    try:
+        until(lambda: len(looks) > 1)
+    finally:
+        rounds.stop()
+    (_, ended), (began, _), *_ = looks
+    assert began - ended >= 0.2 / 0.5 * 0.9

@@ -5,7 +5,6 @@ so that one long task would block all new work. What is true stays in the ledger
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -16,17 +15,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
-from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from docket import Docket, Worker
 from redis.exceptions import RedisError
 
 from glimmr.errors import UsageError
+from glimmr.jobs.engines.address_family import Family, look_up_only
 from glimmr.jobs.engines.redis_health import SCHEMES, RedisHealth, RedisStatus
 from glimmr.jobs.job import Due
-
-Family = Literal["any", "ipv4", "ipv6"]
 
 # How often docket looks: for a slot that became free, or, with one free, whether anybody wants anything else of it.
 _BUSY_SECONDS, _FULL_SECONDS, _LISTENING_SECONDS = 0.02, 0.5, 5.0
@@ -35,7 +32,6 @@ _REDELIVERY_SECONDS = 60.0  # of bells that a dead worker heard: the leader has 
 _STOP_SECONDS = 3.0
 _HEALTH_CHECK_SECONDS = 30  # a connection idle for longer is asked before it is used
 _HELD_SECONDS, _LONGEST_PAUSE_SECONDS = 10.0, 2.0
-_FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 _LOG = logging.getLogger(__name__)
 
 
@@ -59,8 +55,8 @@ class DocketEngine:
         if parts.scheme not in SCHEMES or not (parts.netloc or parts.scheme == "unix"):
             raise UsageError(f"GLIMMR_REDIS_URL cannot be used: it is {':// or '.join(SCHEMES)}:// and an address")
         self._client_name = f"glimmr-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self._asked_url, self._url = url, _named(parts, self._client_name, max_connections)
-        self._host, self._family = parts.hostname, _FAMILIES[family]
+        self._asked_url, self._url = url, _named(parts, self._client_name, max_connections, timeout_seconds)
+        self._family: Family = family
         self._timeout_seconds, self._name = timeout_seconds, name
         self._inbox: asyncio.Queue[Due] = asyncio.Queue()
         self._unreceived: Counter[str] = Counter()  # heard and not received yet: whoever counts slots misses them
@@ -83,8 +79,7 @@ class DocketEngine:
     async def start(self, slots: Mapping[str, int]) -> None:
         """Begin to listen. A Redis that is away is waited for in the background, without end."""
         logging.getLogger("docket").setLevel(logging.CRITICAL)  # it shows a traceback a second; we say it once
-        if self._family:
-            _look_up_only(self._family, self._host)
+        look_up_only(self._family, self._asked_url)
         self._health = RedisHealth(
             self._asked_url, client_name=self._client_name, timeout_seconds=self._timeout_seconds
         )
@@ -248,25 +243,15 @@ def _split(url: str) -> SplitResult:
         raise UsageError(f"GLIMMR_REDIS_URL cannot be used: {error}") from None
 
 
-def _named(parts: SplitResult, client_name: str, max_connections: int) -> str:
-    """The URL with our name for docket's connections, their limit and health check; what it says itself wins."""
+def _named(parts: SplitResult, client_name: str, max_connections: int, timeout_seconds: float) -> str:
+    """The URL with our name for docket's connections, their limit and checks; what it says itself wins.
+
+    No time limit for reading: docket waits for messages by it, and TCP keepalive notices a server that is gone.
+    """
     ours = {
         "client_name": client_name,
         "max_connections": str(max_connections),
         "health_check_interval": str(_HEALTH_CHECK_SECONDS),
+        "socket_connect_timeout": str(timeout_seconds),
     }
     return urlunsplit(parts._replace(query=urlencode(ours | dict(parse_qsl(parts.query)))))
-
-
-def _look_up_only(family: int, host: str | None) -> None:
-    """Look up Redis's name in one address family: docket takes a URL only, and TLS must go on seeing the name."""
-    loop = asyncio.get_running_loop()
-    look_up = loop.getaddrinfo
-
-    async def look_up_host(name: Any, port: Any, **options: Any) -> Any:
-        if name == host:
-            options["family"] = family
-        return await look_up(name, port, **options)
-
-    with contextlib.suppress(AttributeError):  # a loop that does not let itself be taught looks up both
-        loop.getaddrinfo = look_up_host  # type: ignore[method-assign]

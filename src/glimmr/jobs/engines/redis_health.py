@@ -54,8 +54,8 @@ class RedisStatus:
 class RedisHealth:
     """Checks without end: every 30 s while all is well, else after 0.25, 0.5 … 5 s, until it is well again.
 
-    A check is a PING, a small write (a replica, a full or a loading server answers PING and takes no message) and the
-    server's own account of itself. Every call has a timeout: redis-py's own retries held one for 13.6 s.
+    A check is a PING, the server's own account of itself, and a small write (a full or a loading server answers PING
+    and takes no message). Every call has a timeout: redis-py's own retries held one for 13.6 s.
     """
 
     def __init__(self, url: str, *, client_name: str, timeout_seconds: float) -> None:
@@ -112,15 +112,20 @@ class RedisHealth:
         started = time.monotonic()
         await cast("Any", self._client.ping())
         seconds = time.monotonic() - started
-        await self._client.set(f"glimmr:health:{self._name}", "1", ex=60)
         if isinstance(self._client, aioredis.RedisCluster):
+            await self._take_a_message()
             return RedisStatus(answers=True, role="cluster", seconds=seconds)
         told: dict[str, Any] = {}
         for section in ("replication", "memory"):
             told |= await self._client.info(section)
+        role = str(told.get("role", ""))
+        if role != "master":
+            message = f"its role is {role}, not master: GLIMMR_REDIS_URL must name the master"
+            return RedisStatus(answers=False, role=role, seconds=seconds, message=message)
+        await self._take_a_message()
         status = RedisStatus(
             answers=True,
-            role=str(told.get("role", "")),
+            role=role,
             policy=str(told.get("maxmemory_policy", "")),
             used_bytes=int(told.get("used_memory", 0)),
             most_bytes=int(told.get("maxmemory", 0)),
@@ -128,6 +133,9 @@ class RedisHealth:
             seconds=seconds,
         )
         return _judged(status)
+
+    async def _take_a_message(self) -> None:
+        await self._client.set(f"glimmr:health:{self._name}", "1", ex=60)
 
     async def _connections(self) -> tuple[RedisConnection, ...]:
         assert isinstance(self._client, aioredis.Redis), "a cluster has several lists"
@@ -164,8 +172,6 @@ class RedisHealth:
 def _judged(status: RedisStatus) -> RedisStatus:
     """The same with what an operator should change about it."""
     said: list[str] = []
-    if status.role != "master":
-        said.append(f"its role is {status.role}, not master: give the master's address")
     if status.policy not in {"noeviction", ""}:
         said.append(
             f"maxmemory-policy is {status.policy}: it may throw messages away (no job is lost, but it starts later);"

@@ -4,7 +4,6 @@ from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Invariant, Violation, reading, writing
 from glimmr.jobs.job import NewJob
 from glimmr.pipeline.download_step import download_job, reconcile_job
-from glimmr.pipeline.invariants.paces import ROWS_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import catalog, underway
 from glimmr.stores.database import Connection
@@ -19,7 +18,6 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the newest of the file's snapshots that has prices takes its place; else it is downloaded",
             find=reading(parts.database, _unsound),
             repair=writing(parts.database, _restore),
-            every_seconds=ROWS_SECONDS,
         )
     ]
 

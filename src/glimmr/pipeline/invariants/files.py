@@ -9,7 +9,6 @@ from glimmr.jobs.job import Live, NewJob
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.download_step import download_job, is_publishable, parse_job, publish_job
-from glimmr.pipeline.invariants.paces import ROWS_SECONDS, SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import underway
 from glimmr.stores.database import Connection
@@ -29,7 +28,6 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the job is put: parse or publish the bytes it gave last, or download them",
             find=reading(database, lambda c, after, most: _lost(c, "working", _without_job, after, most)),
             repair=writing(database, _put_next),
-            every_seconds=ROWS_SECONDS,
         ),
         Invariant(
             name="retry_in_ledger",
@@ -37,7 +35,6 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the download is put, for the time it was promised",
             find=reading(database, lambda c, after, most: _lost(c, "waiting", _without_download, after, most)),
             repair=writing(database, _put_retry),
-            every_seconds=ROWS_SECONDS,
         ),
         Invariant(
             name="job_has_file",
@@ -45,7 +42,6 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the job ends as `cancelled`, reason `file_removed`; a run of it finds its lease lost",
             find=reading(database, _without_file),
             repair=writing(database, _withdraw),
-            every_seconds=ROWS_SECONDS,
         ),
         Invariant(
             name="bytes_there",
@@ -53,8 +49,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="they are downloaded again",
             find=lambda after, most: _without_bytes(parts, after, most),
             repair=writing(database, lambda connection, subject: _bring_again(parts, connection, subject)),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
     ]
 

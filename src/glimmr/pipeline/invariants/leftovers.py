@@ -11,7 +11,6 @@ from pathlib import Path
 from glimmr.download import behind, discard, unwanted
 from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Count, Find, Invariant, Repair, Violation
-from glimmr.pipeline.invariants.paces import SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.invariants.price_table import is_under_way, spared
 from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, underway
@@ -36,8 +35,7 @@ def of(parts: Parts) -> list[Invariant]:
             repair=_delete(
                 parts, lambda name: _is_dead(parts, parts.settings.data / name), lambda n: _remove(parts, n)
             ),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
         Invariant(
             name="no_half_bytes",
@@ -45,8 +43,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="it is deleted",
             find=_sorted(lambda: _halves(parts), "was never finished"),
             repair=_delete(parts, lambda key: _is_older(parts, key, _HOUR), parts.blobs.delete),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
         Invariant(
             name="no_half_prices",
@@ -54,8 +51,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="it is deleted",
             find=_sorted(lambda: _unnamed(parts), "is named by no log, and nobody wants it"),
             repair=_delete(parts, lambda name: _is_unnamed(parts, name), parts.lake.discard_leftover),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
         Invariant(
             name="bytes_have_snapshot",
@@ -63,8 +59,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="they are deleted",
             find=_sorted(lambda: _unreferenced(parts), "belongs to no snapshot"),
             repair=_delete(parts, lambda key: _is_unreferenced(parts, key), parts.blobs.delete),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
     ]
 

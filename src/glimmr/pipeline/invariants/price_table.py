@@ -7,7 +7,6 @@ from glimmr.jobs.invariant import Count, Invariant, Violation, writing
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import is_publishable, reconcile_job
 from glimmr.pipeline.invariants.current import point_anew
-from glimmr.pipeline.invariants.paces import SHELF_PAGE, SHELF_SECONDS
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.stores import snapshots, underway
 from glimmr.stores.database import Connection
@@ -22,8 +21,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the log forgets them; whose rows they were is published again",
             find=lambda after, most: _lost_rows(parts, after, most),
             repair=lambda violation, count: _forget_rows(parts, violation, count),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
         Invariant(
             name="table_as_catalog",
@@ -31,8 +29,7 @@ def of(parts: Parts) -> list[Invariant]:
             cure="a publish job makes the table say what the catalog says; what is lost is parsed again, or downloaded",
             find=lambda after, most: _disagreements(parts, after, most),
             repair=writing(parts.database, _reconcile),
-            every_seconds=SHELF_SECONDS,
-            at_a_time=SHELF_PAGE,
+            lists_a_shelf=True,
         ),
     ]
 

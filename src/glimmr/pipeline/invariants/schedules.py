@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Invariant, Violation, reading, writing
-from glimmr.pipeline.invariants.paces import ROWS_SECONDS
 from glimmr.pipeline.parts import Parts
 from glimmr.pipeline.upkeep_step import keep_schedule, missing_schedules
 from glimmr.settings import Settings
@@ -21,7 +20,6 @@ def of(parts: Parts) -> list[Invariant]:
             cure="the job is put, for the next time of the schedule",
             find=reading(database, lambda connection, after, most: _missing(connection, settings, after)[:most]),
             repair=writing(database, lambda connection, subject: _put(connection, settings, subject)),
-            every_seconds=ROWS_SECONDS,
         )
     ]
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from glimmr.errors import UsageError
-from glimmr.jobs.engines import docket as docket_engine
+from glimmr.jobs.engines.address_family import look_up_only
 from glimmr.jobs.engines.docket import DocketEngine
 from glimmr.jobs.engines.redis_health import RedisHealth, RedisStatus
 from tests.support.servers import RedisServer
@@ -58,7 +59,7 @@ def test_what_should_be_changed_is_said(server: RedisServer) -> None:
 @pytest.mark.parametrize(
     ("hurt", "said"),
     [
-        (lambda s: s.run("REPLICAOF", "127.0.0.1", "1"), "read only|READONLY|replica"),
+        (lambda s: s.run("REPLICAOF", "127.0.0.1", "1"), "its role is slave, not master"),
         (lambda s: s.run("CONFIG", "SET", "maxmemory", "1"), "OOM|maxmemory"),
         (RedisServer.cannot_save, "MISCONF"),
     ],
@@ -126,6 +127,16 @@ def test_an_outage_of_a_second_is_not_felt_for_long_and_connections_have_our_nam
     assert not [name for name in server.clients() if name.startswith("glimmr-")]
 
 
+def test_each_of_several_sentinels_is_looked_up_in_the_family_asked_for() -> None:
+    async def families() -> list[set[int]]:
+        look_up_only("ipv4", "redis+sentinel://user:word@localhost:26379,127.0.0.1:26380/main")
+        loop = asyncio.get_running_loop()
+        told = [await loop.getaddrinfo(host, 1) for host in ("localhost", "127.0.0.1")]
+        return [{family for family, *_ in one} for one in told]
+
+    assert asyncio.run(families()) == [{socket.AF_INET}] * 2
+
+
 def test_one_address_family_can_be_asked_for(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[int] = []
 
@@ -145,4 +156,4 @@ def test_one_address_family_can_be_asked_for(server: RedisServer, monkeypatch: p
         return well
 
     assert asyncio.run(start())
-    assert set(looked_up) == {docket_engine._FAMILIES["ipv4"]}
+    assert set(looked_up) == {socket.AF_INET}
