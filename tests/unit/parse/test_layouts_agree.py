@@ -159,7 +159,7 @@ def test_json_tall_wide_and_workbook_say_the_same_many_times(made: tuple[Table, 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@settings(MANY, max_examples=3000)
+@settings(MANY, max_examples=2000)
 @given(TABLES, WRAPPED)
 def test_no_wrapping_changes_anything_many_times(
     made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int, int]
