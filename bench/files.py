@@ -1,11 +1,15 @@
 """Generated price files of any size: the same content as JSON, tall CSV or wide CSV, a pure function of the seed."""
 
 import gzip
+import itertools
 import json
 import random
+import string
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 LAYOUTS = ("json", "tall", "wide")
 _LOOP_BYTES = 128_000_000
@@ -170,6 +174,60 @@ def write_looped(path: Path, layout: str, size_bytes: int, *, offered: Plans | N
         for _ in range(max(1, size_bytes // size)):
             file.write(packed)
         file.write(gzip.compress(end.encode()))
+
+
+def write_workbook(path: Path, row_count: int, *, offered: Plans | None = None) -> None:
+    """An xlsx whose only sheet has so many rows of the tall layout: texts shared, numbers as such, as Excel writes it.
+
+    It is written as it is made; only the distinct texts are held, which stand in a part of their own behind the sheet.
+    """
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    texts: dict[str, int] = {}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="b" Type="{office}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="Prices" sheetId="1" r:id="p"/></sheets>'
+            "</workbook>",
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="p" Type="{office}/worksheet" Target="prices.xml"/>'
+            f'<Relationship Id="s" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+        )
+        with archive.open("xl/prices.xml", "w", force_zip64=True) as sheet:
+            sheet.write(f'<worksheet xmlns="{main}"><sheetData>'.encode())
+            for number, cells in enumerate(_workbook_rows(row_count, PLANS if offered is None else offered), 1):
+                sheet.write(_workbook_row(number, cells, texts).encode())
+            sheet.write(b"</sheetData></worksheet>")
+        with archive.open("xl/sharedStrings.xml", "w") as shared:
+            shared.write(f'<sst xmlns="{main}">'.encode())
+            for text in texts:
+                shared.write(f"<si><t>{escape(text)}</t></si>".encode())
+            shared.write(b"</sst>")
+
+
+def _workbook_rows(count: int, offered: Plans) -> Iterator[list[Any]]:
+    rows = (row for item in items(1, offered) for row in _tall_rows(item))
+    return itertools.islice(itertools.chain((*HEAD, ITEM + TALL), rows), count)
+
+
+def _workbook_row(number: int, cells: list[Any], texts: dict[str, int]) -> str:
+    parts = [f'<row r="{number}">']
+    for letter, cell in zip(string.ascii_uppercase, cells, strict=False):  # 25 columns
+        if isinstance(cell, str):
+            if cell:
+                parts.append(f'<c r="{letter}{number}" t="s"><v>{texts.setdefault(cell, len(texts))}</v></c>')
+        else:
+            parts.append(f'<c r="{letter}{number}"><v>{cell!r}</v></c>')
+    return "".join((*parts, "</row>"))
 
 
 WIDE = [

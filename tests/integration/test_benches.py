@@ -67,6 +67,13 @@ def test_thousands_of_columns_take_no_more_memory(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
+def test_the_largest_sheet_there_can_be_takes_less_than_a_gigabyte(tmp_path: Path) -> None:
+    peaks = told(tmp_path, "memory.py", "--layout", "xlsx", "--rows", "1048576")
+    assert peaks["xlsx"][0] < 1e9
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="bytes read are counted by Linux")
 def test_a_lookup_of_one_code_reads_little(tmp_path: Path) -> None:
     parts = told(tmp_path, "lookup.py", "--mb", "600")

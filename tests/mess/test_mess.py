@@ -12,7 +12,6 @@ rows of §2 that are not about the bytes of a price file, and where they belong:
 - `Content-Disposition` names: the name of a file says nothing to the parser, which looks at bytes alone.
 """
 
-import json
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -25,9 +24,8 @@ from glimmr.price_table import FLAGS
 from tests.unit.parse.papers import Read, read
 
 from .builders import BUILDERS
+from .expected import HERE, NAMES, expected_of, paper_of
 
-HERE = Path(__file__).parent
-NAMES = sorted(path.name.removesuffix(".expected.json") for path in HERE.glob("*.expected.json"))
 MONEY = frozenset(
     ("drug_unit", "gross_charge", "discounted_cash", "min_negotiated", "max_negotiated", "negotiated_dollar",
      "negotiated_percentage", "estimated_amount", "median_amount", "p10_amount", "p90_amount")
@@ -43,18 +41,6 @@ NAMED_FINDINGS = frozenset(
     ("GL-ENCODING", "GL-CUT", "GL-REJECTED", "GL-BROKEN-CONTAINER", "GL-JSON-BROKEN", "GL-MEMBER", "GL-PLACEHOLDER",
      "GL-DUPLICATE-COLUMN", "GL-UNKNOWN-COLUMN", "GL-UNKNOWN-VERSION", "GL-DATE")
 )  # fmt: skip
-
-
-def expected_of(name: str) -> dict[str, Any]:
-    return json.loads((HERE / f"{name}.expected.json").read_text("utf-8"))
-
-
-def paper_of(name: str) -> bytes:
-    papers = [path for path in HERE.glob(f"{name}.*") if not path.name.endswith(".expected.json")]
-    if papers:
-        (paper,) = papers
-        return paper.read_bytes()
-    return BUILDERS[name]()
 
 
 def test_every_paper_has_its_expectation_and_every_expectation_its_paper() -> None:

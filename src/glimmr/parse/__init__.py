@@ -31,8 +31,9 @@ def parse(
     """Read the price file at `path`; write `charges.parquet`, `rates.parquet` (and `rejects.parquet`) into `to`.
 
     The tables are `glimmr.price_table`'s; the files are there only when they have rows. `file_id` is the sha256 (hex)
-    of the bytes, computed when None. `tell(bytes=…, total=…, rows=…)` is called about once a second, never going
-    back; what it raises ends the work. Bad content is never raised: it is the report's outcome and reason.
+    of the bytes, computed when None. `tell(bytes=…, total=…, rows=…)` is called once a second at most, never
+    going back, and at the end, whenever that is, with the whole; what it raises ends the work.
+    Bad content is never raised: it is the report's outcome and reason.
     Raises NotReconciled for a bug of ours, StorageFault or DiskFull when `path` or `to` fail.
     """
     from glimmr.parse.reading import read_file  # noqa: PLC0415 - Arrow and numpy are heavy; `--help` does not need them

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import openpyxl
+import py7zr
 import pyarrow as pa
 from hypothesis import strategies as st
 
@@ -251,6 +252,24 @@ def tarred(data: bytes) -> bytes:
     return out.getvalue()
 
 
+def seven_zipped(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with py7zr.SevenZipFile(out, "w", filters=[{"id": py7zr.FILTER_LZMA2, "preset": 1}]) as archive:
+        archive.writestr(data, "folder/prices")
+    return out.getvalue()
+
+
+def turning(text: str) -> bytes:
+    """UTF-8 for the first half of its lines, cp1252 after it."""
+    first, second = _halves(text)
+    return first.encode() + second.encode("cp1252")
+
+
+def _halves(text: str) -> tuple[str, str]:
+    lines = re.split("(?<=\n)", text)
+    return "".join(lines[: len(lines) // 2]), "".join(lines[len(lines) // 2 :])
+
+
 CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "none": bytes,
     "gz": gzip.compress,
@@ -262,22 +281,33 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda data: pa.compress(data, "zstd", asbytes=True),
     "tar": tarred,
     "tar in gz": lambda data: gzip.compress(tarred(data)),
+    "7z": seven_zipped,
+    "7z in zip": lambda data: zipped(seven_zipped(data)),
 }
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "utf-8": str.encode,
     "utf-8-sig": lambda text: text.encode("utf-8-sig"),
     "utf-16-le": lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
     "utf-16-be": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    "utf-16-le without BOM": lambda text: text.encode("utf-16-le"),
+    "utf-16-be without BOM": lambda text: text.encode("utf-16-be"),
     "cp1252": lambda text: text.encode("cp1252"),
+    "utf-8, then cp1252": turning,
 }
 
 
 def can_be_told(text: str, encoding: str) -> bool:
-    """Whether `text` can be written so and no line of it reads as UTF-8 by chance."""
-    if encoding != "cp1252":
+    """Whether `text` can be written so, and the bytes say which encoding it is.
+
+    In cp1252 no line may read as UTF-8 by chance; UTF-16 without a BOM is known by the NULs of its ASCII letters.
+    """
+    if "without BOM" in encoding:
+        head = text[:2048]
+        return sum(map(str.isascii, head)) > 0.75 * len(head) and sum(not ord(c) % 256 for c in head) < 0.03 * len(head)
+    if "cp1252" not in encoding:
         return True
     try:
-        lines = text.encode("cp1252").split(b"\n")
+        lines = (_halves(text)[1] if encoding != "cp1252" else text).encode("cp1252").split(b"\n")
     except UnicodeEncodeError:
         return False
     return not any(_is_utf8(line) and not line.isascii() for line in lines)

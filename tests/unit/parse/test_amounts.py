@@ -1,6 +1,7 @@
 """Money is exactly what was published, rounded half-even to 6 places."""
 
 import tempfile
+from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from glimmr.parse.tables.amounts import amount, blanks_to_null, of_numbers, of_texts, valid_mask
 from glimmr.parse.tables.flags import names_of
 
-from .papers import document, item, read, xlsx
+from .papers import csv_text, document, item, read, xlsx
 
 DIGITS = st.text("0123456789", min_size=1, max_size=19)
 NUMBERS = st.builds(
@@ -138,42 +139,82 @@ PUBLISHED = st.one_of(
     st.builds("{}.{}{}".format, st.integers(0, 999_999), st.text("0123456789", min_size=6, max_size=6),
               st.sampled_from(["5", "50", "500000001", "4999999999", "49", "51"])),
 )  # fmt: skip
-HEADER = "description,code|1,code|1|type,setting,standard_charge|gross\n"
+ITEM_COLUMNS = ["description", "code|1", "code|1|type", "setting", "standard_charge|gross"]
+DOLLAR = "standard_charge|negotiated_dollar"
 
 
-def grosses(content: str | bytes) -> list[Decimal | None]:
-    with tempfile.TemporaryDirectory() as folder:
-        got = read(Path(folder), content)
-    assert got.rejects == []
-    return [charge["gross_charge"] for charge in got.charges]
+def written(texts: list[str]) -> Iterator[tuple[str, str | bytes]]:
+    """A price list of these amounts in every layout: as gross charges and, in the other order, as a payer's."""
+    both = list(enumerate(zip(texts, reversed(texts), strict=True)))
+    rows = [[f"Item {at}", "1", "CPT", "both", gross] for at, (gross, _) in both]
+    tall = [[*ITEM_COLUMNS, "payer_name", "plan_name", DOLLAR]]
+    tall += [[*row, "Aetna", "PPO", dollar] for row, (_, (_, dollar)) in zip(rows, both, strict=True)]
+    wide = [[*ITEM_COLUMNS, "standard_charge|Aetna|PPO|negotiated_dollar"]]
+    wide += [[*row, dollar] for row, (_, (_, dollar)) in zip(rows, both, strict=True)]
+    for name, table in (("tall", tall), ("wide", wide)):
+        yield name, csv_text(table)
+        yield f"{name} as text cells of a workbook", xlsx({"Prices": table})
+    payers = [{"payer_name": "Aetna", "plan_name": "PPO", "standard_charge_dollar": f"@{one}@"} for _, (_, one) in both]
+    items = [item(str(at), payers[at], gross_charge=f"@{gross}@") for at, (gross, _) in both]
+    yield "JSON strings", document(items).replace("@", "")
+    yield "JSON numbers", document(items).replace('"@', "").replace('@"', "")
+    yield (
+        "nested XML",
+        "<Prices>"
+        + "".join(
+            f'<Item Code="99213"><Description>D{at}</Description><GrossCharge>{gross}</GrossCharge>'
+            f'<Contracts><Contract Payer="Aetna" Charge="{dollar}"/></Contracts></Item>'
+            for at, (gross, dollar) in both
+        )
+        + "</Prices>",
+    )
+    yield (
+        "flat XML",
+        "<root>"
+        + "".join(
+            f"<row><CPT>99213</CPT><Description>D{at}</Description><Gross_Charge>{gross}</Gross_Charge>"
+            f"<Aetna_PPO>{dollar}</Aetna_PPO></row>"
+            for at, (gross, dollar) in both
+        )
+        + "</root>",
+    )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(st.lists(PUBLISHED, min_size=1, max_size=30))
-def test_a_published_number_is_read_exactly_from_csv_and_json(texts: list[str]) -> None:
+def read_exactly_from_every_layout(texts: list[str]) -> None:
     due = [true_value(text) for text in texts]
-    items = [item(str(at), gross_charge=f"@{text}@") for at, text in enumerate(texts)]
-    assert grosses(HEADER + "".join(f"{at},1,CPT,both,{text}\n" for at, text in enumerate(texts))) == due
-    assert grosses(document(items).replace("@", "")) == due  # as strings
-    assert grosses(document(items).replace('"@', "").replace('@"', "")) == due  # as numbers
+    for name, content in written(texts):
+        with tempfile.TemporaryDirectory() as folder:
+            got = read(Path(folder), content)
+        assert got.rejects == [], name
+        assert [charge["gross_charge"] for charge in got.charges] == due, name
+        assert [rate["negotiated_dollar"] for rate in got.rates] == due[::-1], name
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@given(st.lists(PUBLISHED, min_size=1, max_size=50))
+def test_a_published_number_is_read_exactly_from_every_layout(texts: list[str]) -> None:
+    read_exactly_from_every_layout(texts)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True, database=None)
 @given(st.lists(st.floats(-1e13, 1e13, allow_nan=False), min_size=1, max_size=30))
 def test_a_float_of_a_workbook_is_its_shortest_decimal_text(values: list[float]) -> None:
-    names = HEADER.strip().split(",")
-    rows = [names, *([f"Item {at}", "1", "CPT", "both", value] for at, value in enumerate(values))]
-    assert grosses(xlsx({"Prices": rows})) == [true_value(repr(value)) for value in values]
+    rows = [
+        [*ITEM_COLUMNS, "payer_name", "plan_name", DOLLAR],
+        *([f"Item {at}", "1", "CPT", "both", value, "Aetna", "PPO", -value] for at, value in enumerate(values)),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        got = read(Path(folder), xlsx({"Prices": rows}))
+    assert [charge["gross_charge"] for charge in got.charges] == [true_value(repr(value)) for value in values]
+    assert [rate["negotiated_dollar"] for rate in got.rates] == [true_value(repr(-value)) for value in values]
 
 
 @pytest.mark.long
-@settings(max_examples=3000, deadline=None)
+@pytest.mark.timeout(1200)
+@settings(max_examples=1000, deadline=None)
 @given(st.lists(PUBLISHED, min_size=1, max_size=100))
 def test_a_published_number_is_read_exactly_many_times(texts: list[str]) -> None:
-    due = [true_value(text) for text in texts]
-    items = [item(str(at), gross_charge=f"@{text}@") for at, text in enumerate(texts)]
-    assert grosses(HEADER + "".join(f"{at},1,CPT,both,{text}\n" for at, text in enumerate(texts))) == due
-    assert grosses(document(items).replace('"@', "").replace('@"', "")) == due
+    read_exactly_from_every_layout(texts)
 
 
 @pytest.mark.parametrize("number", ["2.5E-7", "1e-7", "1000000000000", "1E+12", "123456789012345"])

@@ -101,33 +101,38 @@ def every_layout_says_the_same(made: tuple[Table, Plans], block_bytes: int) -> N
             assert said(again) == said(first), name
 
 
-def no_wrapping_changes_anything(made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]) -> None:
+def no_wrapping_changes_anything(made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int, int]) -> None:
     table, plans = made
-    layout, encoding, container, delimiter, ends, quoting = wrapped
-    if layout == "json":
-        text = as_json(table, plans, indent=None if quoting else 1)
+    layout, encoding, container, delimiter, ends, quoting, block_bytes = wrapped
+    rows = (tall_rows if layout.startswith("tall") else wide_rows)(table, plans)
+    if layout.endswith("workbook"):
+        content = as_workbook(rows)  # it has an encoding of its own
     else:
-        rows = (tall_rows if layout == "tall" else wide_rows)(table, plans)
-        text = as_csv(rows, delimiter, ends, quoting)
-    if not can_be_told(text, encoding):
-        return
+        is_json = layout == "json"
+        text = (
+            as_json(table, plans, indent=None if quoting else 1) if is_json else as_csv(rows, delimiter, ends, quoting)
+        )
+        if not can_be_told(text, encoding):
+            return
+        content = ENCODINGS[encoding](text)
     with tempfile.TemporaryDirectory() as folder:
-        got = read(Path(folder), CONTAINERS[container](ENCODINGS[encoding](text)))
+        got = read(Path(folder), CONTAINERS[container](content), block_bytes=block_bytes)
         assert got.report.outcome in {"ok", "no_price_table"}, got.report.message
         assert names_and_amounts(got) == due(table, plans)
         plain = read(Path(folder), as_json(table, plans))
         assert said(got) == said(plain)
 
 
+BLOCKS = st.sampled_from([40, 500, 4 * 2**20])
 WRAPPED = st.tuples(
-    st.sampled_from(["tall", "wide", "json"]),
+    st.sampled_from(["tall", "wide", "json", "tall workbook", "wide workbook"]),
     st.sampled_from(list(ENCODINGS)),
     st.sampled_from(list(CONTAINERS)),
     st.sampled_from(",\t;|"),
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    BLOCKS,
 )
-BLOCKS = st.sampled_from([40, 500, 4 * 2**20])
 
 
 @FEW
@@ -139,7 +144,7 @@ def test_json_tall_wide_and_workbook_say_the_same(made: tuple[Table, Plans], blo
 @settings(FEW, max_examples=40)
 @given(TABLES, WRAPPED)
 def test_encoding_container_delimiter_and_line_ends_change_nothing(
-    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]
+    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int, int]
 ) -> None:
     no_wrapping_changes_anything(made, wrapped)
 
@@ -154,22 +159,36 @@ def test_json_tall_wide_and_workbook_say_the_same_many_times(made: tuple[Table, 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@settings(MANY, max_examples=3000)
+@settings(MANY, max_examples=2000)
 @given(TABLES, WRAPPED)
 def test_no_wrapping_changes_anything_many_times(
-    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int]
+    made: tuple[Table, Plans], wrapped: tuple[str, str, str, str, str, int, int]
 ) -> None:
     no_wrapping_changes_anything(made, wrapped)
+
+
+CHARGE = dict.fromkeys((*MONEY, "billing_class", "modifiers", "notes")) | {"gross_charge": "12.50", "payers": {}}
+ONE_OF_ALL: Table = [
+    {"description": text, "codes": [("99213", "CPT")], "drug_unit": None, "drug_type": None}
+    | {"charges": {"outpatient": CHARGE}}
+    for text in ("Café – visit", "Señal “plain”")
+]
 
 
 @pytest.mark.parametrize("container", list(CONTAINERS))
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
 def test_every_encoding_is_read_in_every_container(container: str, encoding: str, tmp_path: Path) -> None:
     """One table in all of them, so that none is left to chance."""
-    charge = dict.fromkeys((*MONEY, "billing_class", "modifiers", "notes")) | {"gross_charge": "12.50", "payers": {}}
-    item = {"description": "Café – visit", "codes": [("99213", "CPT")], "drug_unit": None, "drug_type": None}
-    table = [item | {"charges": {"outpatient": charge}}]
-    for content in (as_json(table, []), as_csv(tall_rows(table, []))):
+    for content in (as_json(ONE_OF_ALL, [], indent=1), as_csv(tall_rows(ONE_OF_ALL, []))):
+        assert can_be_told(content, encoding)
         got = read(tmp_path, CONTAINERS[container](ENCODINGS[encoding](content)))
         assert got.ended == ("ok", ""), got.report.message
-        assert names_and_amounts(got) == due(table, [])
+        assert names_and_amounts(got) == due(ONE_OF_ALL, [])
+
+
+@pytest.mark.parametrize("container", list(CONTAINERS))
+def test_a_workbook_is_read_in_every_container(container: str, tmp_path: Path) -> None:
+    for rows in (tall_rows(ONE_OF_ALL, []), wide_rows(ONE_OF_ALL, [])):
+        got = read(tmp_path, CONTAINERS[container](as_workbook(rows)))
+        assert got.ended == ("ok", ""), got.report.message
+        assert names_and_amounts(got) == due(ONE_OF_ALL, [])

@@ -1,6 +1,7 @@
 """`parse` as a whole: what it writes, what it tells, how it ends."""
 
 import hashlib
+import itertools
 import json
 import random
 from pathlib import Path
@@ -15,6 +16,7 @@ from glimmr.parse import PARSER_VERSION, Limits, parse, parse_in_child
 from glimmr.price_table import CHARGES, RATES, REJECTS, schema
 from glimmr.settings import Settings
 
+from .layouts import CONTAINERS
 from .papers import PREAMBLE, TALL, document, item, read
 
 CSV = PREAMBLE + TALL + "MRI,1,CPT,both,5,,Aetna,PPO,4,other,\n"
@@ -79,15 +81,43 @@ def test_the_child_s_answer_is_plain_json(tmp_path: Path) -> None:
     assert (report.outcome, report.charges, report.rates, report.file_id) == ("ok", 1, 1, "f" * 64)
 
 
-def test_progress_goes_forward_and_ends_at_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glimmr.parse.reading._TELL_SECONDS", 0.0)
-    (tmp_path / "in").write_text(CSV + "MRI,1,CPT,both,5,,Aetna,PPO,4,other,\n" * 100_000)
-    told: list[dict[str, int]] = []
+class Clock:
+    """Seconds that pass a little with every look."""
+
+    def __init__(self, step_seconds: float) -> None:
+        self.now = 1000.0
+        self._step_seconds = step_seconds
+
+    def monotonic(self) -> float:
+        self.now += self._step_seconds
+        return self.now
+
+
+@pytest.mark.parametrize("packed", ["none", "gz", "zip", "zip in zip", "tar", "7z"])
+@pytest.mark.parametrize("step_seconds", [0.04, 0.999, 5.0])
+def test_progress_goes_forward_once_a_second_at_most_and_ends_at_the_whole(
+    packed: str, step_seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(step_seconds)
+    monkeypatch.setattr("glimmr.parse.reading.time", clock)
+    chance = random.Random(3)  # so that it does not pack to nothing
+    rows = "".join(f"MRI {chance.random()},1,CPT,both,{n},,Aetna,PPO,4,other,\n" for n in range(1, 25_000))
+    (tmp_path / "in").write_bytes(CONTAINERS[packed]((CSV + rows).encode()))
+    told: list[tuple[float, dict[str, int]]] = []
     limits = Limits(block_bytes=100_000)
-    report = parse(tmp_path / "in", tmp_path / "out", limits=limits, tell=lambda **progress: told.append(progress))
-    assert [t["bytes"] for t in told] == sorted(t["bytes"] for t in told)
-    assert len(told) > 2
-    assert told[-1] == {"bytes": report.bytes, "total": report.bytes, "rows": report.charges + report.rates}
+    report = parse(
+        tmp_path / "in", tmp_path / "out", limits=limits, tell=lambda **progress: told.append((clock.now, progress))
+    )
+    assert report.outcome == "ok"
+    times, progress = [when for when, _ in told], [said for _, said in told]
+    assert len(told) > 2 or step_seconds < 0.1 or packed in {"gz", "7z"}  # they are read in large pieces
+    # The last says that the whole is read, and waits for nobody.
+    assert all(later - before >= 1 for before, later in itertools.pairwise([1000.0, *times[:-1]]))
+    for name in ("bytes", "rows"):
+        assert [said[name] for said in progress] == sorted(said[name] for said in progress)
+    assert all(said["bytes"] <= said["total"] == report.bytes for said in progress)
+    assert progress[-1] == {"bytes": report.bytes, "total": report.bytes, "rows": report.charges + report.rates}
+    assert [said["bytes"] for said in progress].count(report.bytes) == 1
 
 
 def test_what_tell_raises_ends_the_work_and_leaves_no_partial_file(
