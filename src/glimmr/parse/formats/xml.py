@@ -21,15 +21,14 @@ def read(stream: Readable, intake: Intake) -> None:
     Raises ForbiddenDtd for a document type, NoPriceTable when no element repeats or none has a price, Unparseable when
     it is no XML, CutShort when it ends early.
     """
-    text = Text(stream, min(intake.limits.block_bytes, _HEAD_BYTES))
+    text = Text(stream, min(intake.limits.block_bytes, _HEAD_BYTES), tells_places=True)
     facts = intake.facts
     facts.format = "xml"
     try:
         _read(text, intake)
     finally:
         facts.encoding = "cp1252" if text.recoded_lines else text.encoding
-        if text.recoded_lines:
-            intake.findings.add("GL-ENCODING", count=text.recoded_lines)
+        intake.findings.add_places("GL-ENCODING", text.odd.count, [(byte, None) for byte in text.odd.first])
 
 
 def _read(text: Text, intake: Intake) -> None:
