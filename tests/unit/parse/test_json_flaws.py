@@ -67,6 +67,17 @@ def test_what_is_mended_is_told_once_with_its_byte(tmp_path: Path, what: str, bl
     assert abs(bytes_[0] - due) <= ("comma" in what)
 
 
+def test_words_before_the_document_are_told_and_bytes_are_counted_from_the_file_s_first(tmp_path: Path) -> None:
+    text = "Some title here\nand words\n" + TEXT.replace('"gross_charge": 3}', '"gross_charge": 3,}')
+    got = read(tmp_path, text)
+    assert len(got.charges) == 6
+    count, (inside, before) = told(got)
+    assert (count, before) == (2, 0)
+    assert text[:inside].endswith('"gross_charge": 3,')
+    prose = "Call {us} or [write] to us\nfor prices, please\nand thanks\n" * 20
+    assert "GL-JSON-BROKEN" not in read(tmp_path / "prose", prose).findings()
+
+
 def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Path) -> None:
     text = document([item(f"I{n}", gross_charge=n + 1) for n in range(40)]).replace("}]}, {", ",}]}, {")
     got = read(tmp_path, text)
@@ -204,3 +215,9 @@ def test_a_cut_in_a_list_that_is_not_cms_s_is_told_by_its_pointer(tmp_path: Path
     assert ", inside /charges/4;" in got.report.message
     got = read(tmp_path, text[: text.index('{"Description": "R4"')])
     assert ", behind /charges/3;" in got.report.message
+
+
+def test_a_cut_in_xml_is_told_with_its_byte(tmp_path: Path) -> None:
+    rows = "".join(f"<r><Description>MRI {n}</Description><CPT>70551</CPT><Price>{n}.5</Price></r>" for n in range(9))
+    raw = f"<x>{rows}".encode()[:-40]
+    assert told(read(tmp_path, raw), "GL-CUT") == (1, [len(raw)])

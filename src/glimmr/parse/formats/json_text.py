@@ -32,7 +32,8 @@ def read(stream: Readable, intake: Intake) -> None:
         if not lists.has_table:  # even when the reading ends early: what the root has said so far
             facts.header = preamble.of_document(document.root)
             facts.template_version = facts.header.version
-        _tell_of_text(intake, document, text)
+        if intake.rows_in or document.has_table:  # of what is no price list nobody wants to know more
+            _tell_of_text(intake, document, text)
     if document.has_table:
         _tell_of_header(intake, document)
     elif lists.has_table:
@@ -58,7 +59,7 @@ def _read_lists(document: Document, lists: ObjectList, intake: Intake) -> None:
 
 
 def _tell_of_text(intake: Intake, document: Document, text: Text) -> None:
-    """What was mended, and which characters, even when the reading ends early."""
+    """What was mended, and which characters."""
     findings, begins = intake.findings, intake.facts.begins
     findings.add_places("GL-ENCODING", text.odd.count, [(begins + byte, None) for byte in text.odd.first])
     findings.add_places(

@@ -54,4 +54,6 @@ def _read(text: Text, intake: Intake) -> None:
     for place in records.broken:
         intake.findings.add("GL-XML-BROKEN", place)
     if records.cut:
-        raise CutShort("the XML ends too early; every whole element was read", reason="truncated")
+        byte = text.read_bytes
+        message = f"the XML ends too early, at byte {byte}; every whole element was read"
+        raise CutShort(message, reason="truncated", position=f"byte {byte}")
