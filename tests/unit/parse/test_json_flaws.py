@@ -126,6 +126,13 @@ def test_a_second_document_is_told_with_its_hospital(tmp_path: Path, joint: str,
     assert (got.member.header.hospital_name, got.member.header.license_state) == ("West Mercy", None)
 
 
+def test_a_second_document_that_is_cut_is_told_too(tmp_path: Path) -> None:
+    two = document([item("J", gross_charge=1)], hospital_name="East Mercy")
+    got = read(tmp_path, TEXT + two[:-40])
+    assert got.ended == ("incomplete", "truncated")
+    assert told(got, "GL-OTHER-HEADER") == (1, [len(TEXT)])
+
+
 def test_documents_with_one_header_in_a_list_are_no_finding_with_two_they_are(tmp_path: Path) -> None:
     two = document([item("J", gross_charge=1)])
     assert "GL-OTHER-HEADER" not in read(tmp_path / "a", f"[{TEXT}, {two}]").findings()

@@ -89,6 +89,11 @@ class Document:
 
         `root` is whole when this ends. Raises Unparseable when malformed before any table.
         """
+        yield from self._walk()
+        while self._levels:  # a document that was cut has a header all the same
+            self._leave()
+
+    def _walk(self) -> Iterator[Numbered | Rejected | Section]:
         cursor = self._cursor
         cursor.more()
         while not self.cut:
@@ -124,8 +129,6 @@ class Document:
             self.cut = f"behind {self._place}"
         elif self._cursor.commas:
             self._tell("a comma is too many")
-        while self._levels:
-            self._leave()
 
     def _key(self, raw: bytes) -> str:
         """The key that the cursor has just passed."""
