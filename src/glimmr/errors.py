@@ -222,7 +222,11 @@ class Unparseable(ContentError):
 
 
 class CutShort(ContentError):
-    """The content ends in the middle of a record or element."""
+    """The content ends in the middle of a record or element. `position` is where, when that is known."""
+
+    def __init__(self, message: str = "", *, reason: str = "", position: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.position = position
 
 
 class Bomb(ContentError):

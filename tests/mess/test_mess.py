@@ -38,8 +38,8 @@ FREE = {
 }  # fmt: skip
 # Findings that are no row's flag and of which a mess names every one; the others are rules of the template.
 NAMED_FINDINGS = frozenset(
-    ("GL-ENCODING", "GL-CUT", "GL-REJECTED", "GL-BROKEN-CONTAINER", "GL-JSON-BROKEN", "GL-MEMBER", "GL-PLACEHOLDER",
-     "GL-DUPLICATE-COLUMN", "GL-UNKNOWN-COLUMN", "GL-UNKNOWN-VERSION", "GL-DATE")
+    ("GL-ENCODING", "GL-CUT", "GL-REJECTED", "GL-BROKEN-CONTAINER", "GL-JSON-BROKEN", "GL-OTHER-HEADER", "GL-MEMBER",
+     "GL-PLACEHOLDER", "GL-DUPLICATE-COLUMN", "GL-UNKNOWN-COLUMN", "GL-UNKNOWN-VERSION", "GL-DATE")
 )  # fmt: skip
 
 

@@ -23,9 +23,10 @@ def read_text(stream: Stream, intake: Intake) -> None:
     except NoPriceTable as nothing:
         if intake.rows_in:
             raise
-        intake.facts = Facts()
+        intake.facts = Facts(begins=begins_at)
         stream.seekable().seek(begins_at)
         _read_json(stream, intake, nothing)
+        intake.findings.add("GL-JSON-BROKEN", "byte 0", value="words stand before the document")
 
 
 def _read_json(stream: Stream, intake: Intake, nothing: NoPriceTable) -> None:

@@ -1,5 +1,6 @@
 """What is wrong or odd in a file: every code in one table, counted in flat memory with its first examples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from glimmr.model import Example, Finding
@@ -31,7 +32,13 @@ RULES: dict[str, Rule] = {
         Rule("GL-REJECTED", "error", "an item gave no charge; it is in the rejects", "Glimmr"),
         Rule("GL-CUT", "error", "the content ends in the middle of a record or element", "Glimmr"),
         Rule("GL-BROKEN-CONTAINER", "error", "the compressed data is damaged; what came before was read", "Glimmr"),
-        Rule("GL-JSON-BROKEN", "error", "the JSON around the table is malformed; the table was read", "RFC 8259"),
+        Rule("GL-JSON-BROKEN", "error", "the JSON is malformed; it was mended and read", "RFC 8259"),
+        Rule(
+            "GL-OTHER-HEADER",
+            "error",
+            "a later document in the JSON has another header; its items were read, the header is the first document's",
+            "Glimmr",
+        ),
         Rule("GL-XML-BROKEN", "error", "the XML around the records is malformed; the records were read", "XML 1.0"),
         Rule("GL-MEMBER", "warning", "a member of the archive, or a sheet of the workbook, gave no prices", "Glimmr"),
         Rule("GL-HIDDEN-SHEET", "info", "the sheet is hidden in its workbook; it was read", "Glimmr"),
@@ -60,12 +67,20 @@ class Findings:
     def add(
         self, code: str, position: str = "", *, count: int = 1, name: str | None = None, value: str | None = None
     ) -> None:
-        """One more (or `count` more) of `code`; the example is kept while there are few."""
+        """One more (or `count` more, or none) of `code`; the example is kept while there are few."""
+        if not count:
+            return
         seen = self._seen.setdefault(RULES[code].code, _Seen())
         seen.count += count
         if position and len(seen.examples) < _EXAMPLES:
             short = None if value is None else value[:_VALUE_CHARACTERS]
             seen.examples.append(Example(position=position, field=name, value=short))
+
+    def add_places(self, code: str, count: int, first: Sequence[tuple[int, str | None]]) -> None:
+        """`count` more of `code`, of which the first stand at these bytes of the member."""
+        for byte, value in first:
+            self.add(code, f"byte {byte}", value=value)
+        self.add(code, count=count - len(first))
 
     def wanted(self, code: str) -> int:
         """How many more examples of `code` would be kept."""

@@ -21,6 +21,7 @@ _RATE_PRICES = (
 class Facts:
     """What a format found out about its member, field by field as it reads."""
 
+    begins: int = 0  # the byte of the member where it was begun to be read
     format: str | None = None
     layout: str | None = None
     template_version: str | None = None

@@ -298,7 +298,7 @@ def _read_table(
 def _ended(intake: Intake, failure: ContentError | None, limits: Limits) -> tuple[Outcome, str, str]:
     """How a member ended: (outcome, reason, message)."""
     if isinstance(failure, CutShort):
-        intake.findings.add("GL-CUT", "end", value=str(failure))
+        intake.findings.add("GL-CUT", failure.position or "end", value=str(failure))
     elif failure is not None:
         return _OUTCOMES[type(failure)], failure.reason, str(failure)
     if intake.rows_rejected * 100 > limits.max_rejected_percent * intake.rows_in:

@@ -1,6 +1,7 @@
 r"""Bytes of any encoding → blocks of clean UTF-8 text: no BOM, no NUL, line ends `\n`, cp1252 lines recoded."""
 
 import codecs
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from glimmr.sniff.kinds import HEAD_BYTES, utf16_encoding
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _LONG_LINE_BYTES = 1 << 20
+_MOST_PLACES = 5  # as many as a finding shows
 _UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # bytes cp1252 leaves undefined: read as latin-1 (WHATWG does the same)
 _CP1252 = "".join(chr(b) if b in _UNDEFINED else bytes([b]).decode("cp1252") for b in range(256))
 
@@ -35,20 +37,30 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """A piece of text as UTF-8, and where in it (byte offsets) a recoded line begins."""
+    """A piece of text as UTF-8, and where in it (byte offsets) a recoded line begins.
+
+    `begins` is the byte of the stream it begins at; `raw` are its bytes there, where they differ and were asked for.
+    """
 
     data: bytes
     recoded: tuple[int, ...] = ()
+    begins: int = 0
+    raw: bytes | None = None
 
 
 class Text:
     """The text of a stream, block by block. Blocks end at a line end where there is one."""
 
-    def __init__(self, stream: Readable, block_bytes: int) -> None:
+    def __init__(self, stream: Readable, block_bytes: int, *, tells_places: bool = False) -> None:
         self._stream = stream
         self._block_bytes = block_bytes
+        self._tells_places = tells_places
+        self._begins = 0  # the byte of the stream where the next block begins
         self.encoding: str | None = None  # known after the first block
         self.recoded_lines = 0
+        self.read_bytes = 0  # of the stream
+        self.odd = Odd()  # bytes that are no UTF-8, when places are told
+        self.nuls = Odd()
 
     def __iter__(self) -> Iterator[TextBlock]:
         decoder = None
@@ -62,6 +74,7 @@ class Text:
                 self.encoding, decoder = _encoding(chunk)
                 while chunk.startswith(_UTF8_BOM):  # tools that each add one leave several
                     chunk = chunk[len(_UTF8_BOM) :]
+                    self._begins += len(_UTF8_BOM)
             if decoder is not None:
                 # Lone surrogates cannot be written as UTF-8; they become `?`.
                 chunk = decoder.decode(chunk, final=ended).lstrip("\ufeff").encode("utf-8", "replace")
@@ -70,6 +83,7 @@ class Text:
             data, carry = data[:cut], data[cut:]
             if data:
                 yield self._clean(data)
+                self._begins += len(data)
             if ended:
                 return
 
@@ -82,18 +96,54 @@ class Text:
                 break
             parts.append(part)
             missing -= len(part)
+            self.read_bytes += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _clean(self, data: bytes) -> TextBlock:
-        if b"\x00" in data:
-            data = data.replace(b"\x00", b"")
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if data.isascii() or is_utf8(data):
-            return TextBlock(data)
-        data, recoded = recode(data)
+    def _clean(self, raw: bytes) -> TextBlock:
+        if self._tells_places and b"\x00" in raw:
+            self.nuls.add(raw.count(b"\x00"), _nuls(raw), self._begins)
+        data, recoded = cleaned(raw)
         self.recoded_lines += len(recoded)
-        return TextBlock(data, recoded)
+        if self._tells_places and recoded:
+            self.odd.add(_count_odd(raw), _odd(raw), self._begins)
+        return TextBlock(data, recoded, self._begins, raw if self._tells_places and data is not raw else None)
+
+
+class Odd:
+    """Bytes that do not belong into a text: how many, and where in the stream the first ones are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[int] = []
+
+    def add(self, count: int, places: Iterator[int], begins: int) -> None:
+        """Some more in a block that begins at a byte of the stream; `places` are asked for while they are wanted."""
+        self.count += count
+        if len(self.first) < _MOST_PLACES:
+            self.first += [begins + at for at in itertools.islice(places, _MOST_PLACES - len(self.first))]
+
+
+def _nuls(data: bytes) -> Iterator[int]:
+    at = data.find(b"\x00")
+    while at != -1:
+        yield at
+        at = data.find(b"\x00", at + 1)
+
+
+def _odd(data: bytes) -> Iterator[int]:
+    at = 0
+    while True:
+        try:
+            data[at:].decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield at + error.start
+            at += error.end
+        else:
+            return
+
+
+def _count_odd(data: bytes) -> int:
+    return len(data.decode("utf-8", "glimmr_cp1252")) - len(data.decode("utf-8", "ignore"))
 
 
 def _encoding(head: bytes) -> tuple[str, codecs.IncrementalDecoder | None]:
@@ -127,6 +177,15 @@ def is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def cleaned(data: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Text as it is looked at, and the offsets of its recoded lines; `data` itself when nothing is to be changed."""
+    if b"\x00" in data:
+        data = data.replace(b"\x00", b"")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return (data, ()) if data.isascii() or is_utf8(data) else recode(data)
 
 
 def recode(data: bytes) -> tuple[bytes, tuple[int, ...]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from glimmr.parse.elements.places import Places
 from glimmr.parse.elements.split import after_comma, near_value_end
 from glimmr.parse.text import TextBlock
 
@@ -19,11 +20,12 @@ class Cursor:
 
     def __init__(self, blocks: Iterator[TextBlock]) -> None:
         self._blocks = blocks
+        self._places = Places()
         self.data = b""
         self.at = 0
         self.final = False
         self.passed_bytes = 0  # of text that is no longer in `data`
-        self.commas = 0  # passed by the last `skip_blanks`
+        self.commas = self.lines = 0  # passed by the last `skip_blanks`
 
     @property
     def left_bytes(self) -> int:
@@ -35,24 +37,31 @@ class Cursor:
         """The place as an offset in the whole text (UTF-8)."""
         return self.passed_bytes + self.at
 
+    def byte(self, at: int | None = None) -> int:
+        """The byte of the file at the place, or at another one in `data`."""
+        return self._places.byte(self.passed_bytes + (self.at if at is None else at))
+
     def more(self) -> bool:
         """Read on; what lies before the place is forgotten. False at the end."""
         block = next(self._blocks, None)
         if block is None:
             self.final = True
             return False
+        behind = self.passed_bytes + len(self.data)
         self.passed_bytes += self.at
+        self._places.add(behind, block, self.passed_bytes)
         self.data = self.data[self.at :] + block.data
         self.at = 0
         return True
 
     def skip_blanks(self) -> None:
         """Go to the next byte that is neither blank nor comma."""
-        self.commas = 0
+        self.commas = self.lines = 0
         while True:
             begun = self.at
             self.at = after_comma(self.data, begun)
             self.commas += self.data.count(b",", begun, self.at)
+            self.lines += self.data.count(b"\n", begun, self.at)
             if self.at < len(self.data) or not self.more():
                 return
 
@@ -95,5 +104,6 @@ class Cursor:
         """`end_of_value`, reading on for up to `limit_bytes`."""
         while True:
             end = self.end_of_value()
-            if end is not None or self.left_bytes > limit_bytes or not self.more():
+            if end is not None or self.left_bytes > limit_bytes or self.final:
                 return end
+            self.more()

@@ -8,8 +8,10 @@ from typing import Any
 from glimmr.errors import NoPriceTable, Unparseable
 from glimmr.parse.elements.cursor import Cursor
 from glimmr.parse.elements.guess import Kind, has_lone_payers, kind_of, opens_item, text_of
+from glimmr.parse.elements.headings import Heading, Headings
 from glimmr.parse.elements.listing import Listing, Numbered, Rejected
-from glimmr.parse.elements.repair import decoded
+from glimmr.parse.elements.places import Flaws
+from glimmr.parse.elements.repair import Flaw, mended
 from glimmr.parse.elements.shapes import Shapes
 from glimmr.parse.elements.split import after_comma, near_value_end
 from glimmr.parse.objects.loose import Loose
@@ -28,6 +30,7 @@ _KEPT_VALUE_BYTES = 1 << 20
 _LONGEST_VALUE_BYTES = 64 << 20
 _LONGEST_LOOK_BYTES = 2 << 20  # at the first object of a list, to see what the list is
 _MOST_ROOT_KEYS = 1000
+_NOTHING: Any = object()
 _MOST_LEVELS = 100
 _MOST_SECTIONS = 5000
 
@@ -39,7 +42,9 @@ class _Level:
     is_list: bool
     path: str
     count: int = 0
+    keys: set[str] = field(default_factory=set[str])
     said: dict[str, Any] = field(default_factory=dict[str, Any])
+    heading: Heading | None = None  # of an object that may be a document
 
 
 class Section:
@@ -67,33 +72,43 @@ class Document:
         self._numbers: dict[str, int] = {}  # of the next element, by path; CMS's items have the path TABLE
         self._sections = 0
         self._last: tuple[str, Any] | None = None  # the last list read: its path and its decoder
+        self._behind = False  # a value, rather than an opening bracket
+        self._values = 0  # in the root so far: there should be one
+        self._has_rest = False  # the last one was neither an object nor a list
+        self._place = "its beginning"
+        self._told_at = -1  # the last flaw's offset in the text
         self.shapes = Shapes()
         self.root: dict[str, Any] = {}
         self.has_table = False  # CMS's
-        self.broken: str | None = None  # malformed around the tables, where and how
-        self.cut = False  # the text ends too early
+        self.flaws = Flaws()  # what was mended, in and around the lists
+        self.others = Headings()
+        self.cut: str | None = None  # where, when the text ends too early
 
     def read(self) -> Iterator[Numbered | Rejected | Section]:
         """CMS's items with their numbers, in source order, or a Rejected; or a Section of something else.
 
         `root` is whole when this ends. Raises Unparseable when malformed before any table.
         """
+        yield from self._walk()
+        while self._levels:  # a document that was cut has a header all the same
+            self._leave()
+
+    def _walk(self) -> Iterator[Numbered | Rejected | Section]:
         cursor = self._cursor
         cursor.more()
-        behind = False  # a value, rather than an opening bracket
         while not self.cut:
             cursor.skip_blanks()
             mark = cursor.peek()
             if not mark:
-                self.cut = bool(self._levels)
+                self._end()
                 return
-            self._check_commas(int(behind and mark not in b"}]"))
-            behind = True
+            self._check_commas(int(self._behind and mark not in b"}]"))
+            self._behind = True
             if mark in b"}]":
                 if self._levels:
-                    self._levels.pop()
+                    self._leave()
                 else:
-                    self.broken = self.broken or f"byte {cursor.offset}: {mark!r} closes nothing"
+                    self._tell(f"{mark.decode()} closes nothing")
                 cursor.at += 1
                 continue
             key = None
@@ -103,16 +118,49 @@ class Document:
                     if not (yield from self._recover()):
                         return
                     continue
-                key = text_of(raw)
+                key = self._key(raw)
             levels = len(self._levels)
             yield from self._value(key)
-            behind = len(self._levels) <= levels
+            self._behind = len(self._levels) <= levels
+
+    def _end(self) -> None:
+        """There is no more text."""
+        if self._levels:
+            self.cut = f"behind {self._place}"
+        elif self._cursor.commas:
+            self._tell("a comma is too many")
+
+    def _key(self, raw: bytes) -> str:
+        """The key that the cursor has just passed."""
+        level = self._levels[-1]
+        key = text_of(raw)
+        if key in level.keys:
+            self._tell(f"the key {key!r} is there already; the first one counts")
+        elif len(level.keys) < _MOST_ROOT_KEYS:
+            level.keys.add(key)
+        return key
 
     def _check_commas(self, due: int) -> None:
-        """Between two values stands one comma, nowhere else any (documents in a row need none)."""
-        if self._levels and self._cursor.commas != due:
-            what = "missing" if self._cursor.commas < due else "too many"
-            self.broken = self.broken or f"byte {self._cursor.offset}: a comma is {what}"
+        """Between two values stands one comma, nowhere else any. In the root stands one value."""
+        if self._levels:
+            if self._cursor.commas != due:
+                self._tell("a comma is missing" if self._cursor.commas < due else "a comma is too many")
+            return
+        mark = self._cursor.peek()
+        if mark not in b"}]":
+            if self._values and (mark in b"{[" or not self._has_rest):
+                what = "another document" if mark in b"{[" else "something"
+                self._tell(f"{what} begins behind {'a comma and ' * bool(self._cursor.commas)}the end of the document")
+            self._values += 1
+            self._has_rest = mark not in b"{["
+
+    def _tell(self, what: str, at: int | None = None) -> None:
+        """Something is malformed at the cursor (or elsewhere in its text)."""
+        cursor = self._cursor
+        at = cursor.at if at is None else at
+        if cursor.passed_bytes + at != self._told_at:
+            self._told_at = cursor.passed_bytes + at
+            self.flaws.add(cursor.byte(at) if self.flaws.wanted else 0, what)
 
     def _value(self, key: str | None) -> Iterator[Numbered | Rejected | Section]:
         mark = self._cursor.peek()
@@ -159,6 +207,9 @@ class Document:
 
     def _cms(self, *, bare: bool = False) -> Iterator[Numbered | Rejected]:
         self.has_table = True
+        for level in self._levels:
+            if level.heading is not None:
+                level.heading.has_table = True
         yield from self._listing(TABLE, self.shapes, bare=bare)
 
     def _section(self, path: str, decoder: Loose, *, bare: bool) -> Iterator[Section]:
@@ -175,12 +226,13 @@ class Document:
     def _listing(self, path: str, decoder: Any, *, bare: bool) -> Iterator[Numbered | Rejected]:
         self._last = path, decoder
         number = self._numbers.get(path, 0)
-        listing = Listing(self._cursor, decoder, self._max_element_bytes, bare=bare, number=number)
+        shown = "/sci" if path == TABLE else path
+        limit_bytes = self._max_element_bytes
+        listing = Listing(self._cursor, decoder, limit_bytes, self.flaws, path=shown, bare=bare, number=number)
         yield from listing.read()
         self._numbers[path] = listing.number
         self.cut = listing.cut
-        if listing.mended:
-            self.broken = self.broken or f"{path}: {listing.mended} brackets too many"
+        self._place = listing.place(inside=False).partition(" ")[2]
 
     def _kind(self, *, bare: bool) -> Kind:
         """What the objects are, told by the first of them, at the cursor."""
@@ -224,8 +276,18 @@ class Document:
         return end is not None and not _LIST_OF_OBJECTS.search(self._cursor.data, self._cursor.at, end)
 
     def _enter(self, key: str | None, *, is_list: bool) -> None:
-        self._levels.append(_Level(is_list=is_list, path=self._path(key)))
+        may_be_document = not is_list and (not self._levels or self._levels[-1].is_list)
+        level = _Level(is_list=is_list, path=self._path(key))
+        if may_be_document:
+            level.heading = Heading(self._cursor.byte(), self._numbers.get(TABLE, 0), said=level.said)
+        self._levels.append(level)
         self._cursor.at += 1
+
+    def _leave(self) -> None:
+        """Close the innermost level."""
+        heading = self._levels.pop().heading
+        if heading is not None and (heading.has_table or not self._levels):
+            self.others.close(heading, self.root)
 
     def _path(self, key: str | None) -> str:
         """The JSON pointer (RFC 6901) of a value in the innermost level; that of everything in the root is ""."""
@@ -247,34 +309,51 @@ class Document:
                 return
             if not cursor.final:
                 raise NoPriceTable(f"the value of {key!r} is no part of a price list", reason="foreign_json")
-            self.cut = True
+            self.cut = f"inside {self._path(key)}"
             cursor.at = len(cursor.data)
             return
-        raw = cursor.data[cursor.at : end]
-        cursor.at = max(end, cursor.at + 1)
+        begin = cursor.at
+        raw = cursor.data[begin:end]
+        cursor.at = max(end, begin + 1)
         if key is None or len(raw) > _KEPT_VALUE_BYTES or len(self._levels[-1].said) >= _MOST_ROOT_KEYS:
             return
+        self._place = self._path(key)
+        value = _NOTHING
         try:
-            value = decoded(raw)
+            value, flaw = mended(raw)
         except (ValueError, RecursionError):
-            self.broken = self.broken or f"byte {cursor.offset}: the value of {key!r}"
+            flaw = Flaw(0, "no value")
+        if flaw is not None and cursor.final and end == len(cursor.data):
+            self.cut = f"inside {self._place}"
             return
-        if len(self.root) < _MOST_ROOT_KEYS:
-            self.root.setdefault(key, value)
-        self._levels[-1].said[key] = value
+        if flaw is not None:
+            self._tell(f"inside {self._place}: {flaw.what}", begin + flaw.at)
+        if value is not _NOTHING:
+            self._say(key, value)
+
+    def _say(self, key: str, value: Any) -> None:
+        """A value of the innermost level; in the root's name too, when nobody has said it before."""
+        level = self._levels[-1]
+        level.said[key] = value
+        if key not in self.root and len(self.root) < _MOST_ROOT_KEYS:
+            self.root[key] = value
+            if level.heading is not None:
+                level.heading.added.append(key)
 
     def _recover(self) -> Generator[Numbered | Rejected | Section, None, bool]:
         """Malformed here: go on inside the list just read, or at the next one in sight. Gives whether there is one."""
         cursor = self._cursor
         if cursor.final and cursor.left_bytes <= 1:
-            self.cut = True
+            self.cut = f"behind {self._place}"
             return False
-        self.broken = self.broken or f"byte {cursor.offset}: {cursor.data[cursor.at : cursor.at + 40]!r}"
+        self._behind = False
+        self._tell(f"no key: {cursor.data[cursor.at : cursor.at + 40]!r}")
         if self._last is not None:
             path, decoder = self._last
             end = cursor.whole_value(_KEPT_VALUE_BYTES)
             if end is not None and decoder.fits(cursor.data[cursor.at : end]):
                 yield from self._cms() if path == TABLE else self._section(path, decoder, bare=False)
+                self._behind = True
                 return True
         return self._go_to_list()
 
@@ -289,5 +368,6 @@ class Document:
             if cursor.left_bytes > _LONGEST_VALUE_BYTES or not cursor.more():
                 break
         if self._last is None:
-            raise Unparseable(f"the JSON is malformed: {self.broken}", reason="broken_structure")
+            byte, what = self.flaws.first[0]
+            raise Unparseable(f"the JSON is malformed: byte {byte}: {what}", reason="broken_structure")
         return False

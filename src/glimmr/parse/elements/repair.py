@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 # RFC 8259's pieces, and whatever else stands between them.
 _TOKEN = re.compile(
@@ -17,6 +17,8 @@ _LITERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|n
 _BAD_ESCAPE = re.compile(r'\\(?!u[0-9a-fA-F]{4}|["\\/bfnrt])(.?)', re.DOTALL)
 _GOOD_ESCAPE = re.compile(r'\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}|\\.?', re.DOTALL)
 
+_SHOWN = 20
+
 
 class Number(str):
     """A JSON number as its text, every digit kept."""
@@ -24,21 +26,53 @@ class Number(str):
     __slots__ = ()
 
 
+class Flaw(NamedTuple):
+    """The first thing in a value that is no JSON: its offset, and what it is."""
+
+    at: int
+    what: str
+
+
+class _ConstantError(ValueError):
+    """NaN or an infinity: `str(error)`."""
+
+
 def decoded(data: bytes) -> Any:
-    """One JSON value, as leniently as can be without guessing: numbers are `Number`.
+    """`mended`, whatever was wrong."""
+    return mended(data)[0]
+
+
+def mended(data: bytes) -> tuple[Any, Flaw | None]:
+    """One JSON value, as leniently as can be without guessing, and what was wrong with it: numbers are `Number`.
 
     Control characters may stand in strings, commas may be too many, NaN and words are taken as text. Raises ValueError
     (RecursionError when nested too deep) for what has no JSON structure.
     """
     text = data.decode("utf-8", "replace")
     try:
-        return _loads(text)
+        return _STRICT.decode(text), None
+    except json.JSONDecodeError as error:
+        flaw = _flaw(text, error.pos, error.msg.removesuffix(" at"))
+    except _ConstantError as error:
+        name = str(error)
+        at = next((one.start() for one in _TOKEN.finditer(text) if one[0] == name), 0)
+        flaw = _flaw(text, at, "no number")
+    try:
+        return _LENIENT.decode(text), flaw
     except json.JSONDecodeError:
-        return _loads(_TOKEN.sub(_repaired, text))
+        return _LENIENT.decode(_TOKEN.sub(_repaired, text)), flaw
 
 
-def _loads(text: str) -> Any:
-    return json.loads(text, strict=False, parse_float=Number, parse_int=Number, parse_constant=Number)
+def _flaw(text: str, at: int, what: str) -> Flaw:
+    return Flaw(len(text[:at].encode("utf-8", "replace")), f"{what}: {text[at : at + _SHOWN]!r}")
+
+
+def _refused(name: str) -> Any:
+    raise _ConstantError(name)
+
+
+_STRICT = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refused)
+_LENIENT = json.JSONDecoder(strict=False, parse_float=Number, parse_int=Number, parse_constant=Number)
 
 
 def _repaired(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from glimmr.parse.elements.repair import Number, decoded
+from glimmr.parse.elements.repair import Flaw, Number, mended
 from glimmr.parse.elements.split import seam, with_exact_numbers
 
 Amount = float | str | None
@@ -171,16 +171,16 @@ class Shapes:
         room = sum(map(len, self.learned.values())) < _MAX_LEARNED
         return room and key.isprintable() and not set('"\\') & set(key)
 
-    def one(self, data: bytes) -> Any:
-        """One element that `many` refused, whatever is odd about it: every digit of its numbers is kept.
+    def one(self, data: bytes) -> tuple[Any, Flaw | None]:
+        """One element that `many` refused, whatever is odd about it, and what was malformed: every digit is kept.
 
         Raises UnreadableError when it gives no charge.
         """
         try:
-            raw = decoded(data)
+            raw, flaw = mended(data)
         except (ValueError, RecursionError) as error:
             raise UnreadableError("malformed") from error
-        return self._of_object(raw)
+        return self._of_object(raw), flaw
 
     def _of_object(self, raw: Any) -> Any:
         if not isinstance(raw, dict):

@@ -52,7 +52,7 @@ def read(stream: Readable, intake: Intake) -> None:
     if reader.last_cut is not None:
         at, raw = reader.last_cut
         intake.reject(f"R{at}", "cut_short", raw)
-        raise CutShort(f"the last record (R{at}) is cut short", reason="suspect_truncated")
+        raise CutShort(f"the last record (R{at}) is cut short", reason="suspect_truncated", position=f"R{at}")
 
 
 def _first(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:

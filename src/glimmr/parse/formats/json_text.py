@@ -18,7 +18,7 @@ def read(stream: Readable, intake: Intake) -> None:
     named columns (positions are JSON pointers, `/charges/12`). Raises NoPriceTable when no list has a price,
     Unparseable when malformed, CutShort when it ends early.
     """
-    text = Text(stream, intake.limits.block_bytes)
+    text = Text(stream, intake.limits.block_bytes, tells_places=True)
     document = Document(iter(text), intake.limits.max_element_bytes)
     facts = intake.facts
     facts.format = "json"
@@ -32,18 +32,18 @@ def read(stream: Readable, intake: Intake) -> None:
         if not lists.has_table:  # even when the reading ends early: what the root has said so far
             facts.header = preamble.of_document(document.root)
             facts.template_version = facts.header.version
+        if intake.rows_in or document.has_table:  # of what is no price list nobody wants to know more
+            _tell_of_text(intake, document, text)
     if document.has_table:
         _tell_of_header(intake, document)
     elif lists.has_table:
         facts.header = merged(header_of(document.root), facts.header)
     elif lists.refused is not None or not (document.cut or intake.rows_in):
         raise lists.refused or NoPriceTable("JSON without a list of priced items", reason="foreign_json")
-    if text.recoded_lines:
-        intake.findings.add("GL-ENCODING", count=text.recoded_lines)
-    if document.broken:
-        intake.findings.add("GL-JSON-BROKEN", document.broken)
     if document.cut:
-        raise CutShort("the JSON ends too early; every whole element was read", reason="truncated")
+        byte = facts.begins + text.read_bytes
+        message = f"the JSON ends too early, at byte {byte}, {document.cut}; every whole element was read"
+        raise CutShort(message, reason="truncated", position=f"byte {byte}")
 
 
 def _read_lists(document: Document, lists: ObjectList, intake: Intake) -> None:
@@ -56,6 +56,19 @@ def _read_lists(document: Document, lists: ObjectList, intake: Intake) -> None:
         else:
             numbers, items = part
             intake.take(read_items(numbers, items, document.shapes))
+
+
+def _tell_of_text(intake: Intake, document: Document, text: Text) -> None:
+    """What was mended, and which characters."""
+    findings, begins = intake.findings, intake.facts.begins
+    findings.add_places("GL-ENCODING", text.odd.count, [(begins + byte, None) for byte in text.odd.first])
+    findings.add_places(
+        "GL-JSON-BROKEN", document.flaws.count, [(begins + at, what) for at, what in document.flaws.first]
+    )
+    findings.add_places("GL-JSON-BROKEN", text.nuls.count, [(begins + byte, "NUL") for byte in text.nuls.first])
+    for one in document.others.first:
+        findings.add("GL-OTHER-HEADER", f"byte {begins + one.byte}", name=one.key, value=one.text)
+    findings.add("GL-OTHER-HEADER", count=document.others.count - len(document.others.first))
 
 
 def _tell_of_header(intake: Intake, document: Document) -> None:

@@ -21,15 +21,14 @@ def read(stream: Readable, intake: Intake) -> None:
     Raises ForbiddenDtd for a document type, NoPriceTable when no element repeats or none has a price, Unparseable when
     it is no XML, CutShort when it ends early.
     """
-    text = Text(stream, min(intake.limits.block_bytes, _HEAD_BYTES))
+    text = Text(stream, min(intake.limits.block_bytes, _HEAD_BYTES), tells_places=True)
     facts = intake.facts
     facts.format = "xml"
     try:
         _read(text, intake)
     finally:
         facts.encoding = "cp1252" if text.recoded_lines else text.encoding
-        if text.recoded_lines:
-            intake.findings.add("GL-ENCODING", count=text.recoded_lines)
+        intake.findings.add_places("GL-ENCODING", text.odd.count, [(byte, None) for byte in text.odd.first])
 
 
 def _read(text: Text, intake: Intake) -> None:
@@ -55,4 +54,6 @@ def _read(text: Text, intake: Intake) -> None:
     for place in records.broken:
         intake.findings.add("GL-XML-BROKEN", place)
     if records.cut:
-        raise CutShort("the XML ends too early; every whole element was read", reason="truncated")
+        byte = text.read_bytes
+        message = f"the XML ends too early, at byte {byte}; every whole element was read"
+        raise CutShort(message, reason="truncated", position=f"byte {byte}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from glimmr.parse.elements.repair import Number, decoded
+from glimmr.parse.elements.repair import Flaw, Number, mended
 from glimmr.parse.elements.shapes import UnreadableError
 
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:', re.DOTALL)
@@ -30,16 +30,16 @@ class Loose:
             self._keys = frozenset(items[0])
         return items
 
-    def one(self, data: bytes) -> Any:
-        """One object, leniently. Raises UnreadableError with the reject's reason."""
+    def one(self, data: bytes) -> tuple[Any, Flaw | None]:
+        """One object, leniently, and what was malformed. Raises UnreadableError with the reject's reason."""
         try:
-            item = decoded(data)
+            item, flaw = mended(data)
         except (ValueError, RecursionError) as error:
             raise UnreadableError("malformed") from error
         if not isinstance(item, dict):
             raise UnreadableError("no_object")
         self._keys = self._keys or frozenset(item)
-        return item
+        return item, flaw
 
     def seam(self, data: bytes, at: int) -> int | None:
         """Objects of any shape have no seam that could be told cheaply."""
@@ -48,7 +48,7 @@ class Loose:
     def fits(self, data: bytes) -> bool:
         """Whether this is an object with half of the keys the first one had."""
         try:
-            item = self.one(data)
+            item, _ = self.one(data)
         except UnreadableError:
             return False
         return 2 * len(self._keys & frozenset(item)) >= len(self._keys)
