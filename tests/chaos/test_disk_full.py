@@ -4,17 +4,21 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from glimmr.stores.database import Database, sqlite_url
 from glimmr.world import serve_in_thread, world
 from tests.support import line
+from tests.support.audit import rows
 
 SMALL, LARGE = "size=12m", "size=400m"
 ALMOST_NOTHING_BYTES = 300_000
+FULL_SECONDS, RECOVERS_WITHIN_SECONDS = 15.0, 30.0
 
 
 @pytest.fixture
@@ -28,6 +32,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _free_bytes(folder: Path) -> int:
@@ -49,7 +57,9 @@ def _handed_back(data: Path) -> int:
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_a_run_waits_for_space_and_then_goes_on(small_disk: Path, tmp_path: Path) -> None:
+def test_a_run_waits_for_space_and_then_goes_on(
+    small_disk: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     built = world(seed=5, n=40, mix="demo")
     fine = [file for file in built.files if file.script == "ok"]
     with serve_in_thread(built) as server:
@@ -65,10 +75,26 @@ def test_a_run_waits_for_space_and_then_goes_on(small_disk: Path, tmp_path: Path
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "the small disk never filled"
             time.sleep(0.05)
+        time.sleep(FULL_SECONDS)
+        assert process.poll() is None, process.communicate()[0]
         subprocess.run(["mount", "-o", f"remount,{LARGE}", small_disk], check=True)
+        healed = datetime.now(UTC)
         output, _ = process.communicate(timeout=200)
         assert process.returncode == 0, output
         told = line.summary("run", "--from", listed, "--data", data, env=env)
     assert {outcome["outcome"] for outcome in told["outcomes"]} == {"ok"}
     assert told["ours"] is False
     assert line.leftovers(data) == []
+    database = Database(sqlite_url(data / "glimmr.sqlite"))
+    ended_as = {row["ended_as"] for row in rows(database, "SELECT DISTINCT ended_as FROM attempts")}
+    finished = [
+        _moment(row["finished_at"]) for row in rows(database, "SELECT finished_at FROM jobs WHERE outcome = 'ok'")
+    ]
+    stalled = rows(database, "SELECT id FROM jobs WHERE stalls > 0")
+    database.close()
+    recovery_seconds = min(moment - healed for moment in finished if moment > healed).total_seconds()
+    record_property("full, s", FULL_SECONDS)
+    record_property("first job finished after, s", recovery_seconds)
+    assert ended_as <= {"ok", "handed_back", "unchanged"}
+    assert stalled == []
+    assert recovery_seconds <= RECOVERS_WITHIN_SECONDS

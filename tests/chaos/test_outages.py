@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 
 from glimmr.jobs import ledger
 from glimmr.jobs.engines.docket import DocketEngine
@@ -111,13 +112,27 @@ async def frozen(server: RedisServer) -> None:
     await in_thread(server.thaw)
 
 
+async def loading(server: RedisServer) -> None:
+    """It is back, and reads its snapshot for 20 s."""
+    said: set[str] = set()
+    restarting = asyncio.create_task(in_thread(server.restart_slowly, 20.0))
+    while not restarting.done():
+        try:
+            await in_thread(server.run, "PING")
+        except RedisError as error:
+            said.add(type(error).__name__)
+        await asyncio.sleep(0.2)
+    await restarting
+    assert "BusyLoadingError" in said
+
+
 async def full(server: RedisServer) -> None:
     await in_thread(server.run, "CONFIG", "SET", "maxmemory", "1")
     await asyncio.sleep(15)
     await in_thread(server.run, "CONFIG", "SET", "maxmemory", "0")
 
 
-REDIS_FAULTS = (killed, read_only, paused, frozen, full)
+REDIS_FAULTS = (killed, read_only, paused, frozen, full, loading)
 
 
 @pytest.mark.long
@@ -178,7 +193,13 @@ async def asleep(server: PostgreSql) -> None:
     await in_thread(server.thaw)
 
 
-POSTGRESQL_FAULTS = (restarted, terminated, gone, closed_for_writing, asleep)
+async def crowded(server: PostgreSql) -> None:
+    """Too many connections: whoever works there loses its own and gets no other."""
+    with server.crowded():
+        await asyncio.sleep(2 * LEASE_SECONDS)
+
+
+POSTGRESQL_FAULTS = (restarted, terminated, gone, closed_for_writing, asleep, crowded)
 
 
 @pytest.mark.long

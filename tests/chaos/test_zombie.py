@@ -1,6 +1,7 @@
 """A worker that is frozen while it publishes, loses its lease, and wakes up: it learns that, and writes nothing."""
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from glimmr.stores.database import Database
 from glimmr.world import serve_in_thread, world
 from tests.support import line
 from tests.support.fleet import Fleet, is_stopped, thaw, told, until
-from tests.support.servers import PostgreSql
+from tests.support.servers import PostgreSql, RedisServer
 from tests.unit.jobs.toys import Toy, history, put, take, work_off
 
 LEASE_SECONDS = 4.0
@@ -57,6 +58,39 @@ def test_a_worker_frozen_for_twice_its_lease_writes_nothing_when_it_wakes(
         rescued = [row["job_id"] for row in before if row["ended_as"] == "rescued"]
         assert len(rescued) == 1
         record_property("rescued after seconds", seconds)
+        assert line.digests(fleet.store) == {file.expect.sha256: file.expect.digest}
+        assert fleet.audit(urls={file.url}, digest=expected) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("asleep_at", ["parse.read:1", "change.decided:4", "publish.committed:1"])
+def test_a_worker_that_dies_as_it_learns_that_its_lease_is_lost_leaves_nothing_behind(
+    postgresql: PostgreSql, redis_server: RedisServer, tmp_path: Path, asleep_at: str
+) -> None:
+    built = world(seed=5, n=24, mix="clean")
+    file = next(f for f in built.files if f.kind == "tall" and f.expect.rates)
+    log = tmp_path / "told"
+    with (
+        serve_in_thread(built) as server,
+        Fleet(tmp_path, server, postgresql, redis_server, GLIMMR_LEASE_SECONDS=str(LEASE_SECONDS)) as fleet,
+    ):
+        listed = line.write_list(tmp_path / "list.csv", [("H", "VT", "470001", file.url)])
+        crash_at = f"log:{log},{asleep_at}:STOP,lease.lost:1"
+        zombie = fleet.start("run", "--from", listed, GLIMMR_CRASH_AT=crash_at)
+        until(lambda: is_stopped(zombie))
+        asleep_since = time.monotonic()
+        heir = fleet.start("worker")
+        until(lambda: fleet.count("SELECT count(*) FROM attempts WHERE ended_as = 'rescued'"))
+        until(lambda: fleet.is_idle() and time.monotonic() - asleep_since > 2 * LEASE_SECONDS)
+        expected = line.whole_digest(fleet.store)
+        before = fleet.rows("SELECT * FROM attempts ORDER BY job_id, number")
+        thaw(zombie)
+        assert zombie.wait(30) == -signal.SIGKILL
+        assert told(log).count("lease.lost") == 1
+        fleet.end(heir)
+        assert fleet.start("worker", "--drain").wait(60) == 0  # what a dead process had in scratch goes with the next
+        assert fleet.rows("SELECT * FROM attempts ORDER BY job_id, number") == before
         assert line.digests(fleet.store) == {file.expect.sha256: file.expect.digest}
         assert fleet.audit(urls={file.url}, digest=expected) == []
 

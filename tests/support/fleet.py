@@ -34,7 +34,12 @@ class Fleet:
     """Use with `with`; whatever still runs at its end is killed."""
 
     def __init__(
-        self, folder: Path, server: Server, postgresql: PostgreSql, redis_server: RedisServer | None, **settings: str
+        self,
+        folder: Path,
+        server: Server | None,
+        postgresql: PostgreSql,
+        redis_server: RedisServer | None,
+        **settings: str,
     ) -> None:
         self.folder, self.store, self.url = folder, folder / "store", postgresql.url()
         given = {"GLIMMR_DATABASE_URL": self.url, "GLIMMR_STORE_URL": str(self.store)} | settings

@@ -31,6 +31,7 @@ from glimmr.stores import tables
 from glimmr.stores.database import Database, migrate
 
 _START_SECONDS = 30.0
+_LOADED_KEYS = 100
 _STRANGER = "nobody"
 _OURS = {*tables.metadata.tables, *job_tables.metadata.tables}
 _names = itertools.count()
@@ -171,11 +172,18 @@ class PostgreSql(Process):
             cursor = connection.execute(statement, values or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
-    def url(self) -> str:
-        """A new, empty database."""
-        name = f"test_{next(_names)}"
-        self.run(sql.SQL("CREATE DATABASE {} TEMPLATE template0 STRATEGY FILE_COPY").format(sql.Identifier(name)))
+    def url(self, copied_from: str = "") -> str:
+        """A new database: empty, or a copy of that one, in which nobody may be at work."""
+        name, template = f"test_{next(_names)}", copied_from.rpartition("/")[2] or "template0"
+        if copied_from:
+            self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", template)
+        names = map(sql.Identifier, (name, template))
+        self.run(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
         return self.address(name)
+
+    def drop(self, url: str) -> None:
+        """Throw a database away, and whoever is in it out."""
+        self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(url.rpartition("/")[2])))
 
     def emptied_url(self) -> str:
         """The one database with Glimmr's schema, emptied: faster than a new one. Whoever is in it is thrown out."""
@@ -220,6 +228,24 @@ class PostgreSql(Process):
                 " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             )
         )
+
+    @contextlib.contextmanager
+    def crowded(self) -> Iterator[None]:
+        """Whoever was in is thrown out, and nobody gets in: all connections are ours ("too many clients already")."""
+        with contextlib.ExitStack() as held:
+            operator = held.enter_context(psycopg.connect(self.address(), autocommit=True))
+            ours = [operator.info.backend_pid]
+            others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(%s)"
+            while True:
+                operator.execute(f"SELECT pg_terminate_backend(pid) {others}", [ours])
+                try:
+                    connection = held.enter_context(psycopg.connect(self.address(), connect_timeout=5))
+                except psycopg.OperationalError:
+                    if not operator.execute(f"SELECT 1 {others}", [ours]).fetchall():
+                        break
+                else:
+                    ours.append(connection.info.backend_pid)
+            yield
 
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:
@@ -268,6 +294,17 @@ class RedisServer(Process):
         """One command as the server's operator."""
         with redis.Redis(port=self.port, socket_timeout=5, socket_connect_timeout=2) as client:
             return client.execute_command(*words)
+
+    def restart_slowly(self, seconds: float) -> None:
+        """Killed with much in its snapshot, and started again: it reads that for so long, and answers LOADING."""
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            for n in range(_LOADED_KEYS):
+                client.set(f"ballast:{n}", os.urandom(2**20))  # it answers anybody after every 2 MiB
+            client.save()
+        self.kill()
+        self._options["key_load_delay"] = str(int(seconds / _LOADED_KEYS * 1e6))
+        self.start()
+        del self._options["key_load_delay"]
 
     def cannot_save(self) -> None:
         """Its snapshots fail, so that it takes no writes (MISCONF)."""
