@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from glimmr.model import storable
 from glimmr.parse.batch import Batch
 from glimmr.parse.shelf import Shelf
 from glimmr.price_table import CHARGES, RATES, REJECTS

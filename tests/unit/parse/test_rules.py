@@ -205,6 +205,7 @@ CONDITIONAL = [
 ]  # fmt: skip
 WHOLE = [
     ("GL-NO-ITEMS", tall().rpartition("\nMRI")[0] + "\n"),
+    ("GL-SECTION", tall(tall_record()) + tall(tall_record())),
     ("GL-MODIFIER-EMPTY", tall(tall_record(), tall_record(**MODIFIER))),
     ("GL-MODIFIER-EMPTY", wide(wide_record(), wide_record(**{k: v for k, v in MODIFIER.items() if k in wide_record()},
                                                           **of_wide(negotiated_dollar="", methodology="")))),

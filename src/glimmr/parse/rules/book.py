@@ -88,6 +88,15 @@ _HEADER_RULES = (
         "a placeholder of the template was left in a header",
         f"{_CSV}, additional CSV placeholder notes",
     ),
+    Rule(
+        "GL-SECTION",
+        "error",
+        "a further header stands within the table; what follows it was read under it",
+        f"{_CSV}: one header in row 3",
+        None,
+        None,
+        "info",
+    ),
     Rule("GL-NO-HEADER", "warning", "no record names the columns; texts and dollar amounts were told apart", "Glimmr"),
     Rule(
         "GL-NOT-TEMPLATE",

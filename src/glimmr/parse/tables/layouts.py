@@ -113,10 +113,7 @@ def read_under(
         intake.findings.add("GL-NO-HEADER", f"{places.prefix}{number + 1}")
     else:
         intake.rules.table(columns, above, intake.facts.header, number=number, places=places)
-    if not columns.legacy:
-        _read(columns, rows, intake, places)
-        return
-    pieces = sections.of(columns, rows, intake, places)
+    pieces = sections.of(columns, rows, intake, places, number=number)
     for _, section in itertools.groupby(pieces, key=lambda piece: id(piece[0])):
         under, block = next(section)
         _read(under, itertools.chain([block], (rest for _, rest in section)), intake, places)  # noqa: B031 - one stream
