@@ -8,6 +8,7 @@ import pytest
 from glimmr.parse.findings import RULES
 from glimmr.parse.rules.book import CMS_RULES, EDITIONS
 
+from .papers import read
 from .rule_papers import (
     charge,
     csv_of,
@@ -377,3 +378,32 @@ def test_a_missing_comma_around_the_table_is_told(tmp_path: Path) -> None:
     assert found(tmp_path / "a", text.replace('"West Mercy", ', '"West Mercy" ', 1)) == {"GL-JSON-BROKEN": 1}
     assert found(tmp_path / "b", text.replace('"West Mercy", ', '"West Mercy",, ', 1)) == {"GL-JSON-BROKEN": 1}
     assert found(tmp_path / "c", text[:-1] + ",}") == {"GL-JSON-BROKEN": 1}
+
+
+@pytest.mark.parametrize("block_bytes", [2000, 4 * 2**20])
+def test_records_of_one_charge_are_shown_one_by_one_with_their_cells(tmp_path: Path, block_bytes: int) -> None:
+    record = tall_record(setting="home", description="", **{"code|1|type": "CODE", "standard_charge|gross": "-5"})
+    got = read(tmp_path, tall(*[record] * 300), block_bytes=block_bytes)
+    columns = {
+        "GL-NEGATIVE": ("standard_charge|gross", "-5"),
+        "GL-UNKNOWN-CODE-TYPE": ("code|1|type", "CODE"),
+        "GL-UNKNOWN-SETTING": ("setting", "home"),
+        "GL-DESCRIPTION-MISSING": ("description", None),
+    }
+    header = [*record]
+    for finding in got.member.findings:
+        if finding.code in columns:
+            name, value = columns.pop(finding.code)
+            cells = [f"R{number}C{header.index(name) + 1}" for number in range(4, 9)]
+            assert finding.count == 300
+            assert [(e.position, e.field, e.value) for e in finding.examples] == [(c, name, value) for c in cells]
+    assert not columns
+
+
+def test_an_unknown_code_type_is_shown_in_its_own_column(tmp_path: Path) -> None:
+    codes = {"code|1": "", "code|1|type": "", "code|2": "x", "code|2|type": "CPT", "code|3": "y", "code|3|type": "ODD"}
+    got = read(tmp_path, tall(tall_record(**codes)))
+    (finding,) = [f for f in got.member.findings if f.code == "GL-UNKNOWN-CODE-TYPE"]
+    (example,) = finding.examples
+    assert (example.field, example.value) == ("code|3|type", "ODD")
+    assert example.position == f"R4C{[*tall_record(**codes)].index('code|3|type') + 1}"
