@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from glimmr.sniff.kinds import HEAD_BYTES, utf16_encoding
@@ -35,10 +36,34 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """A piece of text as UTF-8, and where in it (byte offsets) a recoded line begins."""
+    """A piece of text as UTF-8, and where in it (byte offsets) lines begin that were recoded or lost NUL bytes."""
 
     data: bytes
     recoded: tuple[int, ...] = ()
+    without_nul: tuple[int, ...] = ()
+
+    def then(self, following: "TextBlock") -> "TextBlock":
+        """Both blocks as one."""
+        if not self.data:
+            return following
+        return TextBlock(
+            self.data + following.data,
+            self.recoded + _shifted(following.recoded, len(self.data)),
+            self.without_nul + _shifted(following.without_nul, len(self.data)),
+        )
+
+    def after(self, used: int) -> "TextBlock":
+        """What is left behind the first `used` bytes."""
+        return TextBlock(self.data[used:], _shifted(self.recoded, -used), _shifted(self.without_nul, -used))
+
+    def before(self, end: int) -> "TextBlock":
+        """The first `end` bytes."""
+        recoded, without_nul = (tuple(at for at in places if at < end) for places in (self.recoded, self.without_nul))
+        return TextBlock(self.data[:end], recoded, without_nul)
+
+
+def _shifted(places: tuple[int, ...], by: int) -> tuple[int, ...]:
+    return tuple(at + by for at in places if at + by >= 0)
 
 
 class Text:
@@ -85,15 +110,32 @@ class Text:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _clean(self, data: bytes) -> TextBlock:
-        if b"\x00" in data:
+        lines = _lines_with_nul(data) if b"\x00" in data else None
+        if lines is not None:
             data = data.replace(b"\x00", b"")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if data.isascii() or is_utf8(data):
-            return TextBlock(data)
-        data, recoded = recode(data)
-        self.recoded_lines += len(recoded)
-        return TextBlock(data, recoded)
+        recoded: tuple[int, ...] = ()
+        if not data.isascii() and not is_utf8(data):
+            data, recoded = recode(data)
+            self.recoded_lines += len(recoded)
+        return TextBlock(data, recoded) if lines is None else TextBlock(data, recoded, _begins(data, lines))
+
+
+def _lines_with_nul(data: bytes) -> npt.NDArray[np.int64]:
+    """Which lines (from 0) of text with any line ends have NUL bytes; these are no part of a line end."""
+    array = np.frombuffer(data, np.uint8)
+    nul = np.flatnonzero(array == 0)
+    text = array[array != 0]
+    after_return = np.concatenate([[False], text[:-1] == 13])
+    ends = np.flatnonzero((text == 13) | ((text == 10) & ~after_return[: len(text)]))
+    return np.unique(np.searchsorted(ends, nul - np.arange(len(nul))))
+
+
+def _begins(data: bytes, lines: npt.NDArray[np.int64]) -> tuple[int, ...]:
+    """Where these lines begin."""
+    begins = np.concatenate([[0], np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1])
+    return tuple(begins[lines[lines < len(begins)]].tolist())
 
 
 def _encoding(head: bytes) -> tuple[str, codecs.IncrementalDecoder | None]:

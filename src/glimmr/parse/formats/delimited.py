@@ -43,7 +43,10 @@ def read(stream: Readable, intake: Intake) -> None:
     number = len(head.records)
     intake.facts.delimiter = head.delimiter
     reader = Records(head.delimiter, len(head.columns.names), number + 1, limit_bytes=intake.limits.max_record_bytes)
-    rest = TextBlock(first.data[head.used :], tuple(at - head.used for at in first.recoded if at >= head.used))
+    rest = first.after(head.used)
+    for at in first.before(head.used).without_nul:
+        line = first.data.count(b"\n", 0, at) + 1
+        intake.findings.add("GL-NUL-REMOVED", f"R{line}")
     rows = reader.read(itertools.chain([rest] if rest.data else [], blocks))
     layouts.read_under(head.columns, head.records[:-1], rows, intake, Places(), number=number)
     if text.recoded_lines:
@@ -62,8 +65,7 @@ def _first(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:
         block = next(blocks, None)
         if block is None:
             break
-        shift = len(head.data)
-        head = TextBlock(head.data + block.data, head.recoded + tuple(at + shift for at in block.recoded))
+        head = head.then(block)
     return head
 
 

@@ -16,7 +16,7 @@ from glimmr.parse.tables.codes import CODE_TYPES
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.draft import Draft, Kept
 
-_OF_RECORD = frozenset(("recoded", "unbalanced_quote", "short_row", "long_row"))
+_OF_RECORD = frozenset(("recoded", "nul_removed", "unbalanced_quote", "short_row", "long_row"))
 _OF_HEADER = frozenset(("header_alias", "header_no_plan"))  # said once, of the header
 _KEPT = frozenset(("bad_number", "bad_count"))
 _COLUMN = {
