@@ -268,6 +268,8 @@ def _read_table(
             f"{intake.rows_rejected} rejected"
         )
     outcome, reason, message = (Outcome.OK, "", "") if intake.stopped else _ended(intake, failure, limits)
+    if outcome == Outcome.NO_PRICE_TABLE and intake.facts.layout is None and name is None:
+        intake.rules.without_table(intake.facts.header, intake.facts.format)
     if member.stream.damage is not None:
         intake.findings.add("GL-BROKEN-CONTAINER", name or "end", value=str(member.stream.damage))
     if outcome != Outcome.OK and (name is not None or isinstance(failure, TooManyMembers)):

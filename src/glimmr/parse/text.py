@@ -49,17 +49,18 @@ class TextBlock:
         return TextBlock(
             self.data + following.data,
             self.recoded + _shifted(following.recoded, len(self.data)),
-            self.without_nul + _shifted(following.without_nul, len(self.data)),
+            without_nul=self.without_nul + _shifted(following.without_nul, len(self.data)),
         )
 
     def after(self, used: int) -> "TextBlock":
         """What is left behind the first `used` bytes."""
-        return TextBlock(self.data[used:], _shifted(self.recoded, -used), _shifted(self.without_nul, -used))
+        without_nul = _shifted(self.without_nul, -used)
+        return TextBlock(self.data[used:], _shifted(self.recoded, -used), without_nul=without_nul)
 
     def before(self, end: int) -> "TextBlock":
         """The first `end` bytes."""
         recoded, without_nul = (tuple(at for at in places if at < end) for places in (self.recoded, self.without_nul))
-        return TextBlock(self.data[:end], recoded, without_nul)
+        return TextBlock(self.data[:end], recoded, without_nul=without_nul)
 
 
 def _shifted(places: tuple[int, ...], by: int) -> tuple[int, ...]:
@@ -119,7 +120,7 @@ class Text:
         if not data.isascii() and not is_utf8(data):
             data, recoded = recode(data)
             self.recoded_lines += len(recoded)
-        return TextBlock(data, recoded) if lines is None else TextBlock(data, recoded, _begins(data, lines))
+        return TextBlock(data, recoded, without_nul=() if lines is None else _begins(data, lines))
 
 
 def _lines_with_nul(data: bytes) -> npt.NDArray[np.int64]:

@@ -407,3 +407,22 @@ def test_an_unknown_code_type_is_shown_in_its_own_column(tmp_path: Path) -> None
     (example,) = finding.examples
     assert (example.field, example.value) == ("code|3|type", "ODD")
     assert example.position == f"R4C{[*tall_record(**codes)].index('code|3|type') + 1}"
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("{}", ["hospital_name", "last_updated_on", "version", "hospital_location", "hospital_address",
+                "license_information", "affirmation"]),
+        ('{"hospital_name": "West Mercy", "version": "3.0.0", "location_name": ["West"]}',
+         ["last_updated_on", "hospital_address", "type_2_npi", "license_information", "attestation"]),
+        ("Nothing here\nthat has a price.\n", None),
+    ],
+)  # fmt: skip
+def test_a_file_without_items_says_what_is_missing(tmp_path: Path, text: str, missing: list[str] | None) -> None:
+    got = read(tmp_path, text)
+    assert got.report.outcome == "no_price_table"
+    errors = {f.code: f.count for f in got.member.findings if f.severity == "error"}
+    assert errors == {"GL-NO-ITEMS": 1} | ({"GL-HEADER-MISSING": len(missing)} if missing else {})
+    shown = [e.field for f in got.member.findings if f.code == "GL-HEADER-MISSING" for e in f.examples]
+    assert shown == (missing or [])[:5]

@@ -10,6 +10,7 @@ from glimmr.parse.rules.cells import Cells
 from glimmr.parse.rules.columns import Judged, check_document, check_table
 from glimmr.parse.rules.edition import edition_of
 from glimmr.parse.rules.flagged import Flagged
+from glimmr.parse.rules.header import check_bare_root
 from glimmr.parse.rules.prices import Prices
 from glimmr.parse.rules.tally import Tally
 from glimmr.parse.tables.header import Columns
@@ -79,6 +80,13 @@ class Judge:
             self._findings.add("GL-NOT-TEMPLATE", "file")
         elif self._findings.edition is None and layout == "json":
             self._findings.edition = edition_of(header.version, header.last_updated_on, self._prices.elements)
+
+    def without_table(self, header: Header, kind: str | None) -> None:
+        """The file has no table of items at all; a JSON document may lack its header, too."""
+        self._findings.add("GL-NO-ITEMS", "file")
+        if kind == "json":
+            self._findings.edition = edition_of(header.version, header.last_updated_on, set())
+            check_bare_root(header, self._findings.edition, self._findings)
 
     def finish(self, *, layout: str | None, kind: str | None, delimiter: str | None, items: int) -> None:
         """The member has ended. `kind` is its format, `items` how many were read."""
