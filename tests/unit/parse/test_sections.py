@@ -59,6 +59,20 @@ def test_a_cms_table_under_a_table_of_another_kind_is_read_as_cms(tmp_path: Path
     assert got.charges[-1]["extra"] is None
 
 
+@pytest.mark.parametrize("blank", ["", "\n"], ids=["none", "empty"])
+@pytest.mark.parametrize("book", [False, True], ids=["csv", "xlsx"])
+def test_a_short_table_above_a_cms_table_is_not_taken_for_its_title(tmp_path: Path, blank: str, book: bool) -> None:
+    text = LEGACY + blank + PREAMBLE + TALL + CT
+    content = xlsx(S=list(csv.reader(io.StringIO(text)))) if book else text.encode()
+    got = read(tmp_path, content)
+    assert [(description, price) for _, description, price in prices(got)] == [
+        ("X-ray", Decimal("55.5")),
+        ("X-ray 2", Decimal("65.5")),
+        ("CT", Decimal("200.5")),
+    ]
+    assert got.rates[-1]["negotiated_dollar"] == Decimal("90.75")
+
+
 @pytest.mark.parametrize("layouts", [(TALL, WIDE), (WIDE, TALL)], ids=["wide under tall", "tall under wide"])
 def test_sections_may_have_different_layouts(tmp_path: Path, layouts: tuple[str, str]) -> None:
     rows = {TALL: MRI, WIDE: "MRI,70551,CPT,outpatient,1000.10,500.25,fee schedule,,,,\n"}

@@ -93,6 +93,9 @@ def _template(texts: list[tuple[str, int]]) -> _Head | None:
         return None
     delimiter = max(fit, key=lambda d: len(fit[d].names) - len(fit[d].unknown))
     records = [cells_of(before, delimiter) for before, _ in texts]
+    first = layouts.table_above(records[:-1])
+    if first is not None:
+        return _Head(delimiter, records[: first.at + 1], first.columns, texts[first.at][1] + 1)
     return _Head(delimiter, records, headers.read_header(headers.within_limit(records[-1])), end + 1)
 
 

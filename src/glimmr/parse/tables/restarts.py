@@ -44,7 +44,10 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
     for at in candidates:
         record = cells_of_rows(rows, at, at + 1)[0]
         if headers.is_header(record):
-            return at, Restart([], 0, _read_header(record))
+            first = max(0, at - _PREAMBLE_RECORDS)
+            above = cells_of_rows(rows, first, at)
+            begin = next((i for i, cells in enumerate(above) if names_general_data(cells)), len(above))
+            return first + begin, Restart(above[begin:], len(above) - begin, _read_header(record))
         if names_general_data(record):
             above = cells_of_rows(rows, at, min(len(rows), at + _PREAMBLE_RECORDS))
             found = next((i for i, cells in enumerate(above) if headers.is_header(cells)), None)
