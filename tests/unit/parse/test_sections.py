@@ -128,9 +128,10 @@ def test_a_sheet_begins_again_as_a_csv_does(tmp_path: Path) -> None:
 def test_items_without_prices_or_settings_begin_no_section(tmp_path: Path) -> None:
     bare = [
         ["Gross charge, cash price", "J1234", "HCPCS", "", "", "", "Aetna", "PPO", "", "other", "see the contract"],
+        ["Quoted", "standard_charge|gross", "", "", "", "", "", "", "", "", ""],
         ["Room charge", "", "", "nowhere", "", "", "", "", "", "", ""],
         ["Payer", "Plan", "", "", "", "", "", "", "", "", ""],
     ]
     got = read(tmp_path, PREAMBLE + TALL + MRI + csv_text(bare) + "\n" + csv_text(bare) + MRI)
-    assert got.report.rows_in == 8
+    assert got.report.rows_in == 10
     assert "GL-SECTION" not in got.findings()

@@ -47,7 +47,9 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
             first = max(0, at - _PREAMBLE_RECORDS)
             above = cells_of_rows(rows, first, at)
             begin = next((i for i, cells in enumerate(above) if names_general_data(cells)), len(above))
-            return first + begin, Restart(above[begin:], len(above) - begin, _read_header(record))
+            named = _read_header(record)
+            if begin < len(above) or _is_understood(named):
+                return first + begin, Restart(above[begin:], len(above) - begin, named)
         if names_general_data(record):
             above = cells_of_rows(rows, at, min(len(rows), at + _PREAMBLE_RECORDS))
             found = next((i for i, cells in enumerate(above) if headers.is_header(cells)), None)
@@ -59,9 +61,16 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
             if len(rows) - at <= _ENOUGH_RECORDS and not final:
                 return at, None
             named = legacy_header.header_at(cells_of_rows(rows, at, min(len(rows), at + _SAMPLE_RECORDS)), 0)
-            if named is not None:
+            if named is not None and (columns.legacy or _is_understood(named.columns)):
                 return at, Restart([], named.last, named.columns)
     return len(rows), None
+
+
+def _is_understood(columns: Columns) -> bool:
+    """Whether most names are known, those of an item among them: an item may quote a column's name, too."""
+    unknown = len([1 for index, _ in columns.unknown if columns.names[index]])
+    known = sum(map(bool, columns.names)) - unknown
+    return known >= max(3, 2 * unknown) and ("description" in columns.known or bool(columns.codes))
 
 
 def _read_header(record: list[str]) -> Columns:
