@@ -126,7 +126,7 @@ FLAGS: dict[str, str] = {
     "bad_number": "an amount was published as text that is no number; it is verbatim in `extra`",
     "rounded": "an amount has more than 6 decimal places, or is too large; its text is in `extra`",
     "recoded": "the record was not UTF-8; it was read as cp1252 or latin-1",
-    "unbalanced_quote": "a quote was never closed; the physical line was read on its own",
+    "unbalanced_quote": "a quote was never closed: its line was read on its own; or text follows a closing quote",
     "unknown_code_type": "a code type is not in CMS's list",
     "unknown_setting": "the setting is not inpatient, outpatient or both",
     "unknown_methodology": "the methodology is not in CMS's list",
@@ -139,6 +139,7 @@ FLAGS: dict[str, str] = {
     "min_gt_max": "the minimum is above the maximum",
     "header_no_plan": "the wide header names a payer but no plan",
     "bad_count": "the count is neither a number nor `1 through 10`; it is verbatim in `extra`",
+    "nul_removed": "NUL bytes stood in the record; they were taken out",
 }
 
 

@@ -142,6 +142,14 @@ def test_a_folder_holds_what_the_last_file_gave_and_nothing_else(good: Path, tmp
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out_x.json", "deep/out.parquet"])
+def test_a_path_that_ends_in_a_slash_is_a_folder_whatever_its_name(good: Path, tmp_path: Path, name: str) -> None:
+    line.glimmr("parse", good, "--to", f"{tmp_path}/{name}/", env=line.environment())
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["charges.parquet"]
+    done = line.glimmr("parse", good, "--to", f"{good}/", env=line.environment(), exit_code=2)
+    assert "the folder cannot be made" in done.stderr
+
+
 def test_a_name_that_looks_like_markup_is_drawn_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "out[").mkdir()
     path = tmp_path / "out[" / "v2].csv"

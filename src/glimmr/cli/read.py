@@ -49,7 +49,12 @@ def _target(to: str | None) -> Path | None:
     if to is None:
         return None
     path = Path(to)
-    if to.endswith("/") or path.is_dir() or path.suffix.lower() in _FLAT or not path.suffix:
+    if to.endswith("/"):
+        try:
+            path.mkdir(parents=True, exist_ok=True)  # a path forgets its slash, and may look like a file's
+        except OSError as error:
+            raise UsageError(f"--to {to}: the folder cannot be made: {error.strerror}") from error
+    if path.is_dir() or path.suffix.lower() in _FLAT or not path.suffix:
         return path
     raise UsageError(f"--to {to}: a folder (end it with /), or a file ending in {', '.join(_FLAT)}")
 

@@ -8,7 +8,7 @@ from glimmr.model import FileReport, Look
 from glimmr.parse.lean import lean
 from glimmr.parse.limits import Limits
 
-PARSER_VERSION = "2"
+PARSER_VERSION = "3"
 
 __all__ = ["PARSER_VERSION", "Limits", "inspect", "parse", "parse_in_child"]
 

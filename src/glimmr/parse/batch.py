@@ -1,5 +1,6 @@
 """What a format hands over: some charges and their rates in columns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -27,6 +28,18 @@ class Batch:
     items: int
     lead_records: int = 0
     merged: int = 0
+    record_places: Callable[[slice], list[str]] | None = None
+
+    def places_of_charge(self, row: int, most: int) -> list[str]:
+        """The positions of the first few records of a charge in this batch."""
+        if self.record_places is None or self.records[row] == 1:
+            return [self.charges.columns["source_pos"][row].as_py()]
+        first = self.lead_records + int(self.records[:row].sum())
+        return self.record_places(slice(first, first + min(most, int(self.records[row]))))
+
+    def places_of_lead(self, most: int) -> list[str]:
+        """The positions of the first few records that belong to the last charge of the batch before."""
+        return [] if self.record_places is None else self.record_places(slice(0, min(most, self.lead_records)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from glimmr.model import Header
 from glimmr.parse.batch import Batch
 from glimmr.parse.findings import Findings
-from glimmr.parse.limits import Limits
+from glimmr.parse.limits import Enough, Limits
 from glimmr.parse.price_list import PriceList
 from glimmr.parse.rules.judge import Judge
 from glimmr.parse.tables.draft import Draft
@@ -30,10 +30,6 @@ class Facts:
     header_row: int | None = None
     header: Header = field(default_factory=Header)
     columns: tuple[str, ...] = ()  # a table's column names
-
-
-class Enough(Exception):
-    """The head is all that was asked for (`Limits.head_items`, `head_seconds`)."""
 
 
 class Intake:

@@ -1,6 +1,12 @@
 """How much one file may ask of us."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from typing import Self
+
+
+class Enough(Exception):
+    """The head is all that was asked for (`Limits.head_items`, `head_seconds`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +25,13 @@ class Limits:
     block_bytes: int = 4 * 2**20  # how much text is turned into columns at a time
     head_items: int | None = None  # a look at the head: read no further than these items of each member, and no longer
     head_seconds: float | None = None
+    until: float | None = None  # the end of the look, by the monotonic clock; known once it has begun
+
+    def begun(self) -> Self:
+        """The same from now on: the time for a look is running."""
+        return self if self.head_seconds is None else replace(self, until=time.monotonic() + self.head_seconds)
+
+    def look_at_clock(self) -> None:
+        """To be called whenever bytes were read, at whatever layer. Raises Enough when a look has taken its time."""
+        if self.until is not None and time.monotonic() > self.until:
+            raise Enough

@@ -1,6 +1,5 @@
 """One file from its bytes to its report: members, formats, outcomes."""
 
-import contextlib
 import errno
 import functools
 import hashlib
@@ -30,8 +29,8 @@ from glimmr.model import FileReport, MemberReport
 from glimmr.outcomes import Outcome
 from glimmr.parse.fallback import read_text
 from glimmr.parse.formats import BOOKS, FORMATS
-from glimmr.parse.intake import Enough, Intake
-from glimmr.parse.limits import Limits
+from glimmr.parse.intake import Intake
+from glimmr.parse.limits import Enough, Limits
 from glimmr.parse.price_list import PriceList
 from glimmr.parse.sheets.sheet import Sheet
 from glimmr.parse.tables.layouts import read_grid
@@ -85,10 +84,8 @@ _WORST_FIRST = (
 class _Watch:
     """Tells how far the file is read, about once a second, never going back."""
 
-    def __init__(
-        self, total: int, tell: Callable[..., None], rows: Callable[[], int], head_seconds: float | None
-    ) -> None:
-        self._deadline = None if head_seconds is None else time.monotonic() + head_seconds
+    def __init__(self, total: int, tell: Callable[..., None], rows: Callable[[], int], limits: Limits) -> None:
+        self._limits = limits
         self._total = total
         self._tell = tell
         self._rows = rows
@@ -118,9 +115,8 @@ class _Watch:
         return Watched()  # pyright: ignore[reportReturnType]
 
     def at(self, offset: int) -> None:
+        self._limits.look_at_clock()
         now = time.monotonic()
-        if self._deadline is not None and now > self._deadline:
-            raise Enough
         # zipfile looks at the end first: a jump to the last bytes is no progress.
         if now >= self._next and offset < self._total:
             self._next = now + _TELL_SECONDS
@@ -139,13 +135,17 @@ def read_file(
         price_list = PriceList(to, file_id)
     except OSError as error:
         raise StorageFault(f"cannot read {path} or write to {to}: {error}") from error
-    watch = _Watch(size_bytes, tell, lambda: price_list.charges + price_list.rates, limits.head_seconds)
+    limits = limits.begun()
+    watch = _Watch(size_bytes, tell, lambda: price_list.charges + price_list.rates, limits)
     container = Container(path, limits, to, watch)
     reports: list[MemberReport] = []
+    unseen = False
     try:
-        with contextlib.suppress(Enough):
+        try:
             for member in container.members():
                 reports.extend(_read_member(member, price_list, limits))
+        except Enough:
+            unseen = not reports
         price_list.close()
     except OSError as error:
         price_list.abandon()
@@ -155,6 +155,8 @@ def read_file(
         price_list.abandon()
         raise
     outcome, reason, message = _of_members(reports)
+    if unseen:
+        outcome, reason, message = Outcome.OK, "", "opening it takes longer than a look"
     tell(bytes=size_bytes, total=size_bytes, rows=price_list.charges + price_list.rates)
     return FileReport(
         file_id=file_id,
@@ -268,6 +270,8 @@ def _read_table(
             f"{intake.rows_rejected} rejected"
         )
     outcome, reason, message = (Outcome.OK, "", "") if intake.stopped else _ended(intake, failure, limits)
+    if outcome == Outcome.NO_PRICE_TABLE and intake.facts.layout is None and name is None:
+        intake.rules.without_table(intake.facts.header, intake.facts.format)
     if member.stream.damage is not None:
         intake.findings.add("GL-BROKEN-CONTAINER", name or "end", value=str(member.stream.damage))
     if outcome != Outcome.OK and (name is not None or isinstance(failure, TooManyMembers)):

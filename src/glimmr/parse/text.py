@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from glimmr.sniff.kinds import HEAD_BYTES, utf16_encoding
@@ -37,15 +38,40 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """A piece of text as UTF-8, and where in it (byte offsets) a recoded line begins.
+    """A piece of text as UTF-8, and where in it (byte offsets) lines begin that were recoded or lost NUL bytes.
 
     `begins` is the byte of the stream it begins at; `raw` are its bytes there, where they differ and were asked for.
     """
 
     data: bytes
     recoded: tuple[int, ...] = ()
+    without_nul: tuple[int, ...] = ()
     begins: int = 0
     raw: bytes | None = None
+
+    def then(self, following: "TextBlock") -> "TextBlock":
+        """Both blocks as one."""
+        if not self.data:
+            return following
+        return TextBlock(
+            self.data + following.data,
+            self.recoded + _shifted(following.recoded, len(self.data)),
+            without_nul=self.without_nul + _shifted(following.without_nul, len(self.data)),
+        )
+
+    def after(self, used: int) -> "TextBlock":
+        """What is left behind the first `used` bytes."""
+        without_nul = _shifted(self.without_nul, -used)
+        return TextBlock(self.data[used:], _shifted(self.recoded, -used), without_nul=without_nul)
+
+    def before(self, end: int) -> "TextBlock":
+        """The first `end` bytes."""
+        recoded, without_nul = (tuple(at for at in places if at < end) for places in (self.recoded, self.without_nul))
+        return TextBlock(self.data[:end], recoded, without_nul=without_nul)
+
+
+def _shifted(places: tuple[int, ...], by: int) -> tuple[int, ...]:
+    return tuple(at + by for at in places if at + by >= 0)
 
 
 class Text:
@@ -100,13 +126,32 @@ class Text:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _clean(self, raw: bytes) -> TextBlock:
-        if self._tells_places and b"\x00" in raw:
-            self.nuls.add(raw.count(b"\x00"), _nuls(raw), self._begins)
         data, recoded = cleaned(raw)
         self.recoded_lines += len(recoded)
-        if self._tells_places and recoded:
+        if not self._tells_places:
+            without_nul = _begins(data, _lines_with_nul(raw)) if b"\x00" in raw else ()
+            return TextBlock(data, recoded, without_nul)
+        if b"\x00" in raw:
+            self.nuls.add(raw.count(b"\x00"), _nuls(raw), self._begins)
+        if recoded:
             self.odd.add(_count_odd(raw), _odd(raw), self._begins)
-        return TextBlock(data, recoded, self._begins, raw if self._tells_places and data is not raw else None)
+        return TextBlock(data, recoded, begins=self._begins, raw=None if data is raw else raw)
+
+
+def _lines_with_nul(data: bytes) -> npt.NDArray[np.int64]:
+    """Which lines (from 0) of text with any line ends have NUL bytes; these are no part of a line end."""
+    array = np.frombuffer(data, np.uint8)
+    nul = np.flatnonzero(array == 0)
+    text = array[array != 0]
+    after_return = np.concatenate([[False], text[:-1] == 13])
+    ends = np.flatnonzero((text == 13) | ((text == 10) & ~after_return[: len(text)]))
+    return np.unique(np.searchsorted(ends, nul - np.arange(len(nul))))
+
+
+def _begins(data: bytes, lines: npt.NDArray[np.int64]) -> tuple[int, ...]:
+    """Where these lines begin."""
+    begins = np.concatenate([[0], np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1])
+    return tuple(begins[lines[lines < len(begins)]].tolist())
 
 
 class Odd:

@@ -1,13 +1,20 @@
 """A look at the head of a file: what it shows, and that it reads no more."""
 
 import gzip
+import io
+import itertools
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from glimmr.model import Look
-from glimmr.parse import inspect
+from glimmr.parse import inspect, limits
+from glimmr.parse.unpack.budget import Budget
 
+from .books import odd_xlsx
 from .rule_papers import document, item, root, tall, tall_record
 
 GB = 10**9
@@ -102,3 +109,56 @@ def test_a_table_of_no_template_is_told(tmp_path: Path) -> None:
         "legacy",
         ["GL-NOT-TEMPLATE"],
     )
+
+
+class Unpacked:
+    """Counts what is unpacked, on a clock that goes on at every look at it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, looks_per_second: int = 20) -> None:
+        self.bytes = 0
+        ticks = itertools.count()
+        monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: next(ticks) / looks_per_second))
+        spend = Budget.spend
+
+        def counted(budget: Budget, size_bytes: int) -> None:
+            self.bytes += size_bytes
+            spend(budget, size_bytes)
+
+        monkeypatch.setattr(Budget, "spend", counted)
+
+
+BLANK = b",,,,,\n" * 5_000_000
+
+
+@pytest.mark.parametrize(
+    "content", [tall().encode()[:-1].rpartition(b"\n")[0] + b"\n" + BLANK, b"words, words\n" + BLANK]
+)
+def test_a_look_ends_in_time_though_all_that_is_packed_was_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    unpacked = Unpacked(monkeypatch)
+    look(tmp_path / "f", gzip.compress(content))
+    assert 0 < unpacked.bytes < 8_000_000 < len(content)
+
+
+def test_a_look_ends_in_time_inside_a_packed_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f'<row r="{n}"><c t="inlineStr"><is><t> </t></is></c></row>' for n in range(3, 400_000))
+    head = "".join(f'<c t="inlineStr"><is><t>{name}</t></is></c>' for name in ("Description", "CPT", "Price"))
+    content = odd_xlsx(f'<row r="1">{head}</row>{rows}')
+    unpacked = Unpacked(monkeypatch, looks_per_second=100)
+    (member,) = look(tmp_path / "f", content).report.members
+    assert member.format == "xlsx"
+    assert 0 < unpacked.bytes < 10_000_000 < len(rows)
+
+
+def test_what_takes_longer_to_open_than_a_look_is_no_empty_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.csv", tall().encode() + BLANK)
+    unpacked = Unpacked(monkeypatch)
+    seen = look(tmp_path / "f", gzip.compress(inner.getvalue()))
+    assert (seen.report.outcome, seen.report.members) == ("ok", ())
+    assert "longer than a look" in seen.report.message
+    assert 0 < unpacked.bytes < 15_000_000

@@ -76,6 +76,23 @@ def test_quotes_inside_plain_cells_are_part_of_them(block_bytes: int) -> None:
     assert flags == [[], []]
 
 
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_text_behind_a_closing_quote_flags_its_record_and_blanks_do_not(block_bytes: int) -> None:
+    cells, _, flags, _ = rows_of('"MRI 5" tube,b\n"c" ,"d"\t\n"e ""f"" ",g"h"\n', 2, block_bytes)
+    assert cells == [["MRI 5 tube", "b"], ["c", "d"], ['e "f"', 'g"h"']]
+    assert flags == [["unbalanced_quote"], [], []]
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_records_that_lost_nul_bytes_are_flagged(block_bytes: int) -> None:
+    data = "a\0,b\r\nM\0RI\0,\0c\n\nd,é\n".encode() + '"x\0\ry",é\r'.encode("cp1252") + b'f,g"h\0"\ni,j\n' + bytes(9)
+    cells, numbers, flags, _ = rows_of(data, 2, block_bytes)
+    assert cells == [["a", "b"], ["MRI", "c"], ["d", "é"], ["x\ny", "é"], ["f", 'g"h"'], ["i", "j"]]
+    assert numbers == [1, 2, 4, 5, 6, 7]
+    assert [("nul_removed" in found) for found in flags] == [True, True, False, True, True, False]
+    assert ["recoded" in found for found in flags] == [False, False, False, True, False, False]
+
+
 def test_recoded_lines_flag_their_records_only() -> None:
     data = "a,é\n".encode() + b'"x\n' + "é".encode("cp1252") + b'",2\nc,d\n'
     _, numbers, flags, _ = rows_of(data, 2)

@@ -8,6 +8,7 @@ import pytest
 from glimmr.parse.findings import RULES
 from glimmr.parse.rules.book import CMS_RULES, EDITIONS
 
+from .papers import read
 from .rule_papers import (
     charge,
     csv_of,
@@ -205,6 +206,7 @@ CONDITIONAL = [
 ]  # fmt: skip
 WHOLE = [
     ("GL-NO-ITEMS", tall().rpartition("\nMRI")[0] + "\n"),
+    ("GL-SECTION", tall(tall_record()) + tall(tall_record())),
     ("GL-MODIFIER-EMPTY", tall(tall_record(), tall_record(**MODIFIER))),
     ("GL-MODIFIER-EMPTY", wide(wide_record(), wide_record(**{k: v for k, v in MODIFIER.items() if k in wide_record()},
                                                           **of_wide(negotiated_dollar="", methodology="")))),
@@ -376,3 +378,51 @@ def test_a_missing_comma_around_the_table_is_told(tmp_path: Path) -> None:
     assert found(tmp_path / "a", text.replace('"West Mercy", ', '"West Mercy" ', 1)) == {"GL-JSON-BROKEN": 1}
     assert found(tmp_path / "b", text.replace('"West Mercy", ', '"West Mercy",, ', 1)) == {"GL-JSON-BROKEN": 1}
     assert found(tmp_path / "c", text[:-1] + ",}") == {"GL-JSON-BROKEN": 1}
+
+
+@pytest.mark.parametrize("block_bytes", [2000, 4 * 2**20])
+def test_records_of_one_charge_are_shown_one_by_one_with_their_cells(tmp_path: Path, block_bytes: int) -> None:
+    record = tall_record(setting="home", description="", **{"code|1|type": "CODE", "standard_charge|gross": "-5"})
+    got = read(tmp_path, tall(*[record] * 300), block_bytes=block_bytes)
+    columns = {
+        "GL-NEGATIVE": ("standard_charge|gross", "-5"),
+        "GL-UNKNOWN-CODE-TYPE": ("code|1|type", "CODE"),
+        "GL-UNKNOWN-SETTING": ("setting", "home"),
+        "GL-DESCRIPTION-MISSING": ("description", None),
+    }
+    header = [*record]
+    for finding in got.member.findings:
+        if finding.code in columns:
+            name, value = columns.pop(finding.code)
+            cells = [f"R{number}C{header.index(name) + 1}" for number in range(4, 9)]
+            assert finding.count == 300
+            assert [(e.position, e.field, e.value) for e in finding.examples] == [(c, name, value) for c in cells]
+    assert not columns
+
+
+def test_an_unknown_code_type_is_shown_in_its_own_column(tmp_path: Path) -> None:
+    codes = {"code|1": "", "code|1|type": "", "code|2": "x", "code|2|type": "CPT", "code|3": "y", "code|3|type": "ODD"}
+    got = read(tmp_path, tall(tall_record(**codes)))
+    (finding,) = [f for f in got.member.findings if f.code == "GL-UNKNOWN-CODE-TYPE"]
+    (example,) = finding.examples
+    assert (example.field, example.value) == ("code|3|type", "ODD")
+    assert example.position == f"R4C{[*tall_record(**codes)].index('code|3|type') + 1}"
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("{}", ["hospital_name", "last_updated_on", "version", "hospital_location", "hospital_address",
+                "license_information", "affirmation"]),
+        ('{"hospital_name": "West Mercy", "version": "3.0.0", "location_name": ["West"]}',
+         ["last_updated_on", "hospital_address", "type_2_npi", "license_information", "attestation"]),
+        ("Nothing here\nthat has a price.\n", None),
+    ],
+)  # fmt: skip
+def test_a_file_without_items_says_what_is_missing(tmp_path: Path, text: str, missing: list[str] | None) -> None:
+    got = read(tmp_path, text)
+    assert got.report.outcome == "no_price_table"
+    errors = {f.code: f.count for f in got.member.findings if f.severity == "error"}
+    assert errors == {"GL-NO-ITEMS": 1} | ({"GL-HEADER-MISSING": len(missing)} if missing else {})
+    shown = [e.field for f in got.member.findings if f.code == "GL-HEADER-MISSING" for e in f.examples]
+    assert shown == (missing or [])[:5]

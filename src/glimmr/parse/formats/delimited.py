@@ -43,7 +43,10 @@ def read(stream: Readable, intake: Intake) -> None:
     number = len(head.records)
     intake.facts.delimiter = head.delimiter
     reader = Records(head.delimiter, len(head.columns.names), number + 1, limit_bytes=intake.limits.max_record_bytes)
-    rest = TextBlock(first.data[head.used :], tuple(at - head.used for at in first.recoded if at >= head.used))
+    rest = first.after(head.used)
+    for at in first.before(head.used).without_nul:
+        line = first.data.count(b"\n", 0, at) + 1
+        intake.findings.add("GL-NUL-REMOVED", f"R{line}")
     rows = reader.read(itertools.chain([rest] if rest.data else [], blocks))
     layouts.read_under(head.columns, head.records[:-1], rows, intake, Places(), number=number)
     if text.recoded_lines:
@@ -62,8 +65,7 @@ def _first(blocks: Iterator[TextBlock], enough_bytes: int) -> TextBlock:
         block = next(blocks, None)
         if block is None:
             break
-        shift = len(head.data)
-        head = TextBlock(head.data + block.data, head.recoded + tuple(at + shift for at in block.recoded))
+        head = head.then(block)
     return head
 
 
@@ -91,6 +93,9 @@ def _template(texts: list[tuple[str, int]]) -> _Head | None:
         return None
     delimiter = max(fit, key=lambda d: len(fit[d].names) - len(fit[d].unknown))
     records = [cells_of(before, delimiter) for before, _ in texts]
+    first = layouts.table_above(records[:-1])
+    if first is not None:
+        return _Head(delimiter, records[: first.at + 1], first.columns, texts[first.at][1] + 1)
     return _Head(delimiter, records, headers.read_header(headers.within_limit(records[-1])), end + 1)
 
 

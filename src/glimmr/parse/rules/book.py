@@ -88,6 +88,15 @@ _HEADER_RULES = (
         "a placeholder of the template was left in a header",
         f"{_CSV}, additional CSV placeholder notes",
     ),
+    Rule(
+        "GL-SECTION",
+        "error",
+        "a further header stands within the table; what follows it was read under it",
+        f"{_CSV}: one header in row 3",
+        None,
+        None,
+        "info",
+    ),
     Rule("GL-NO-HEADER", "warning", "no record names the columns; texts and dollar amounts were told apart", "Glimmr"),
     Rule(
         "GL-NOT-TEMPLATE",
@@ -96,7 +105,7 @@ _HEADER_RULES = (
         "45 CFR 180.50(c)",
     ),
     _warning("GL-NO-PAYER-CHARGES", "no payer has a negotiated charge in the whole file", _ALERT),
-    _error("GL-NO-ITEMS", "there is no item or service in the file", _BOTH),
+    Rule("GL-NO-ITEMS", "error", "there is no item or service in the file", _BOTH),
     _error("GL-JSON-TYPE", "a JSON value has another type than the schema says", _JSON),
     _error("GL-MODIFIER-INFORMATION", "modifier_information lacks a value that it needs", _JSON, "2.2"),
     _error(

@@ -81,6 +81,12 @@ class Cells:
             return position, TEMPLATE_NAMES.get(name, name)
         return record + self._places.of_column(index, columns.names[index]), columns.names[index]
 
+    def of_column(self, position: str, index: int) -> tuple[str, str | None]:
+        """The cell in column `index` (from 0) of the row at `position`, and what it is called there."""
+        if self._columns is None:
+            return position, None
+        return position + self._places.of_column(index, self._columns.names[index]), self._columns.names[index]
+
     def labelled(self, position: str, label: str) -> str:
         """The cell under the published name `label` of the row at `position`."""
         if self._columns is None:

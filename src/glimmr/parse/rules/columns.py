@@ -29,11 +29,18 @@ class Judged:
 
 
 def check_table(
-    columns: Columns, above: Sequence[Sequence[str]], header: Header, findings: Findings, *, number: int, places: Places
+    columns: Columns,
+    above: Sequence[Sequence[str]],
+    header: Header,
+    findings: Findings,
+    *,
+    number: int,
+    places: Places,
+    first: int = 1,
 ) -> Judged:
     """The rules for the header of a table: general data elements above it (`above`), column names in record `number`.
 
-    A table that is not CMS's is only told which columns nobody knows.
+    `above` begins with record `first`. A table that is not CMS's is only told which columns nobody knows.
     """
     row = f"{places.prefix}{number}"
     _tell_columns(columns, findings, lambda index: row + places.of_column(index, columns.names[index]))
@@ -41,7 +48,7 @@ def check_table(
         return Judged(None, Cells())
 
     def place(row: int, index: int | None = None) -> str:
-        return f"{places.prefix}{row}" + ("" if index is None else f"C{index + 1}")
+        return f"{places.prefix}{first - 1 + row}" + ("" if index is None else f"C{index + 1}")
 
     general = general_rules.General(above)
     elements = general.elements | editions.elements_of(columns)
@@ -49,8 +56,8 @@ def check_table(
     general_rules.check_general(general, edition, findings, place)
     at = place(general.row + 1, general.cells["version"][0]) if "version" in general.cells else place(1)
     general_rules.check_version(header.version, findings, at, elements)
-    if general.row and (general.row, number) != (1, 3):
-        where = f"general data in row {general.row}, column names in row {number}"
+    if general.row and (general.row, number - first) != (1, 2):
+        where = f"general data in row {first - 1 + general.row}, column names in row {number}"
         findings.add("GL-HEADER-ROW", row, value=where)
     _check_layout(columns, edition, findings, row)
     if edition == "3.0":

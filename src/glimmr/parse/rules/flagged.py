@@ -1,6 +1,7 @@
 """What was noted while a batch was read - flags of rows, marks, texts that are no values - as findings with cells."""
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +11,17 @@ from glimmr.parse.findings import Findings, code_of_flag
 from glimmr.parse.rules.cells import Cells
 from glimmr.parse.rules.tally import Tally, value_of
 from glimmr.parse.tables import flags
-from glimmr.parse.tables.amounts import NULL_TOKENS, Bools, Ints, micros
+from glimmr.parse.tables.amounts import NULL_TOKENS, Bools, micros
+from glimmr.parse.tables.codes import CODE_TYPES
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.draft import Draft, Kept
 
-_OF_RECORD = frozenset(("recoded", "unbalanced_quote", "short_row", "long_row"))
+_OF_RECORD = frozenset(("recoded", "nul_removed", "unbalanced_quote", "short_row", "long_row"))
 _OF_HEADER = frozenset(("header_alias", "header_no_plan"))  # said once, of the header
 _KEPT = frozenset(("bad_number", "bad_count"))
 _COLUMN = {
     "unknown_setting": "setting", "unknown_methodology": "methodology", "unknown_billing_class": "billing_class",
-    "unknown_code_type": "codes", "pct_fraction": "negotiated_percentage", "min_gt_max": "min_negotiated",
+    "pct_fraction": "negotiated_percentage", "min_gt_max": "min_negotiated",
     "modifier_row": "modifiers",
 }  # fmt: skip
 _MONEY = (
@@ -29,23 +31,32 @@ _MONEY = (
 _PART = re.compile(r"(?<=\d)C\d+$")
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A flag of a charge that may go on in the next batch: its finding, and what the cell adds to its record."""
+
+    code: str
+    column: str
+    label: str | None
+    text: str | None
+
+
 class Flagged:
     """Turns what was noted in batches into findings, in source order."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._tally = Tally(findings)
-        self._open_bits = 0  # of the last charge: its records in the next batch have them, too
+        self._open: list[_Open] = []  # flags of the last charge: its records in the next batch have them, too
 
     def tell(self, batch: Batch, cells: Cells) -> None:
         """Everything noted in one batch."""
         charges, rates = batch.charges, batch.rates
-        self._tell_flags(charges, batch.records, cells)
-        for name in flags.names_of(self._open_bits):
-            if name not in _OF_RECORD | _OF_HEADER:
-                self._tally.more(code_of_flag(name), batch.lead_records)
+        for noted in self._open:
+            self._tell_lead(noted, batch)
+        self._tell_flags(charges, batch, cells)
         if charges.rows:
-            self._open_bits = int(charges.bits[-1]) if charges.bits is not None else 0
+            self._open = _left_open(charges, cells)
         self._tell_flags(rates, None, cells, records=_own_records(batch))
         for draft in (charges, rates):
             for mark in draft.marks:
@@ -55,8 +66,15 @@ class Flagged:
                 if kept.flag in _KEPT:
                     self._tell_null_tokens(kept, draft, cells)
 
-    def _tell_flags(self, draft: Draft, weights: Ints | None, cells: Cells, *, records: Bools | None = None) -> None:
-        """Each flag of a row is a finding. `weights`: how many records a row stands for.
+    def _tell_lead(self, noted: _Open, batch: Batch) -> None:
+        """A flag of the last charge of the batch before, for its records in this one."""
+        places = batch.places_of_lead(max(0, self._findings.wanted(noted.code)))
+        for place in places:
+            self._findings.add(noted.code, place + noted.column, name=noted.label, value=noted.text)
+        self._tally.more(noted.code, batch.lead_records - len(places))
+
+    def _tell_flags(self, draft: Draft, batch: Batch | None, cells: Cells, *, records: Bools | None = None) -> None:
+        """Each flag of a row is a finding. `batch`: that of charges, each of whose records has it.
 
         `records`: which rows are records of their own; a flag of the record is said only there.
         """
@@ -69,14 +87,15 @@ class Flagged:
             if name in _OF_RECORD and records is not None:
                 where &= records
             rows = np.flatnonzero(where)
-            total = len(rows) if weights is None or name in _OF_RECORD else int(weights[rows].sum())
+            whole = None if name in _OF_RECORD else batch
+            total = len(rows) if whole is None else int(whole.records[rows].sum())
             code = code_of_flag(name)
-            shown = rows[: max(0, self._findings.wanted(code))].tolist()
-            for row in shown:
-                position, label, text = _cell_of(draft, row, name, cells)
+            wanted = max(0, self._findings.wanted(code))
+            places = [(row, at) for row in rows[:wanted].tolist() for at in _places(draft, row, whole, wanted)]
+            for row, at in places[:wanted]:
+                position, label, text = _cell_of(draft, row, name, cells, at)
                 self._findings.add(code, position, name=label, value=text)
-            if total > len(shown):
-                self._findings.add(code, count=total - len(shown))
+            self._tally.more(code, total - len(places[:wanted]))
 
     def _tell_null_tokens(self, kept: Kept, draft: Draft, cells: Cells) -> None:
         """`N/A` and the like: no amount is lost, but CMS wants nothing there."""
@@ -105,14 +124,31 @@ def _own_records(batch: Batch) -> Bools:
     return (batch.owners < 0) | pc.not_equal(record, first.take(pa.array(index))).to_numpy(zero_copy_only=False)
 
 
-def _cell_of(draft: Draft, row: int, flag: str, cells: Cells) -> tuple[str, str | None, str | None]:
-    """Where a flag of a row comes from: cell, what it is called there, and what stands in it."""
-    position = draft.columns["source_pos"][row].as_py()
+def _left_open(charges: Draft, cells: Cells) -> list[_Open]:
+    """What the flags of the last charge say of those of its records that come in the next batch."""
+    if charges.bits is None:
+        return []
+    row = charges.rows - 1
+    place = charges.columns["source_pos"][row].as_py()
+    names = [name for name in flags.names_of(int(charges.bits[-1])) if name not in _OF_RECORD | _OF_HEADER]
+    found = [(name, *_cell_of(charges, row, name, cells, place)) for name in names]
+    return [_Open(code_of_flag(name), cell[len(place) :], label, text) for name, cell, label, text in found]
+
+
+def _places(draft: Draft, row: int, batch: Batch | None, most: int) -> list[str]:
+    """Where a row stands; of a charge, where its first records do."""
+    return [draft.columns["source_pos"][row].as_py()] if batch is None else batch.places_of_charge(row, most)
+
+
+def _cell_of(draft: Draft, row: int, flag: str, cells: Cells, position: str) -> tuple[str, str | None, str | None]:
+    """Where a flag of the row at `position` comes from: cell, what it is called there, and what stands in it."""
     if flag in _OF_RECORD:
         return _PART.sub("", position), None, None
     label, text = _kept_at(draft, row, flag)
     if label is not None:
         return cells.labelled(position, label), label, text
+    if flag == "unknown_code_type":
+        return _code_type_of(draft, row, cells, position)
     name = _COLUMN.get(flag) or _money_at(draft, row, flag)
     if name is None or name not in draft.columns:
         return position, None, None
@@ -121,6 +157,15 @@ def _cell_of(draft: Draft, row: int, flag: str, cells: Cells) -> tuple[str, str 
     if flag == "min_gt_max":
         text = f"{text} > {value_of(draft, 'max_negotiated', row)}"
     return cell, label, text
+
+
+def _code_type_of(draft: Draft, row: int, cells: Cells, position: str) -> tuple[str, str | None, str | None]:
+    """The first of a row's code types that is not in CMS's list."""
+    types = [pair["type"] for pair in draft.columns["codes"][row].as_py()]
+    at = next(at for at, kind in enumerate(types) if kind is not None and kind not in CODE_TYPES)
+    column = draft.code_column(row, at)
+    cell, label = cells.at(position, "codes") if column is None else cells.of_column(position, column)
+    return cell, label, types[at]
 
 
 def _money_at(draft: Draft, row: int, flag: str) -> str | None:

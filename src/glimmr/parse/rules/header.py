@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from glimmr.model import Header
 from glimmr.parse.elements.repair import Number
 from glimmr.parse.findings import Findings
 from glimmr.parse.rules import edition as editions
@@ -172,6 +173,25 @@ def check_root(root: Mapping[str, Any], edition: str, findings: Findings) -> Non
     _check_license_object(root.get("license_information"), findings)
     _check_attestation_object(root, edition, findings)
     _check_modifiers(root.get("modifier_information"), findings)
+
+
+def check_bare_root(header: Header, edition: str, findings: Findings) -> None:
+    """What a JSON document without items lacks of its header, of which only what could be read is known."""
+    said = {
+        "hospital_name": header.hospital_name,
+        "last_updated_on": header.last_updated_on,
+        "version": header.version,
+        "location_name": header.location_names,
+        "hospital_location": header.location_names,
+        "hospital_address": header.addresses,
+        "type_2_npi": header.type2_npis,
+        "license_information": header.license_number or header.license_state,
+        "attestation": header.attester_name if header.attestation_confirmed is None else "told",
+    }
+    required = (*_required(edition), "license_information", "attestation")
+    for key in (key for key in required if not said[key]):
+        name = "affirmation" if key == "attestation" and edition != "3.0" else key
+        findings.add("GL-HEADER-MISSING", f"/{name}", name=name)
 
 
 def _is_text(value: Any) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from glimmr.parse.batch import Batch
 from glimmr.parse.rules.cells import Cells
 from glimmr.parse.rules.items import Charges, any_present, broken_by_items, present
-from glimmr.parse.rules.tally import Tally
+from glimmr.parse.rules.tally import Tally, value_of
 from glimmr.parse.tables.amounts import Bools, Ints
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.draft import Draft
@@ -22,6 +22,8 @@ _TELLING = (
 )  # fmt: skip
 _ITEM_LEVEL = frozenset(("description", "codes", "drug_unit", "drug_type"))
 
+_Broken = tuple[str, str, str | None]  # code, column, what stands there
+
 
 @dataclass(slots=True)
 class _Open:
@@ -31,7 +33,7 @@ class _Open:
     bare: bool = False  # it has neither gross charge nor cash price, and is no modifier
     silent: bool = False  # a modifier without notes
     unbounded: bool = False  # it lacks a minimum or maximum
-    broken: dict[str, bool] = field(default_factory=dict[str, bool])
+    broken: list[_Broken] = field(default_factory=list[_Broken])
 
 
 class Prices:
@@ -73,19 +75,19 @@ class Prices:
                 if column is not None and (column.null_count < len(column) or len(draft.unread.get(name, ()))):
                     self.elements.add(element)
 
-    def _judge_items(self, batch: Batch, facts: Charges, cells: Cells, *, by_item: bool) -> dict[str, bool]:
+    def _judge_items(self, batch: Batch, facts: Charges, cells: Cells, *, by_item: bool) -> list[_Broken]:
         """The rules that all records of a charge keep or break; gives those its last charge breaks."""
-        for code, open_broken in self._open.broken.items():
-            if open_broken:
-                self._tally.more(code, batch.lead_records)
-        last: dict[str, bool] = {}
+        for code, name, value in self._open.broken:
+            self._tally.lead(code, name, value, batch, cells)
+        last: list[_Broken] = []
         if not batch.charges.rows:
             return last
         for code, name, mask in broken_by_items(facts, cells):
             if by_item and name in _ITEM_LEVEL and mask.any():
                 mask = mask & _first_of_item(batch.charges, mask)  # noqa: PLW2901
             self._tally.charges(code, name, mask, batch, cells)
-            last[code] = last.get(code, False) or bool(mask[-1])
+            if mask[-1]:
+                last.append((code, name, value_of(batch.charges, name, batch.charges.rows - 1)))
         return last
 
     def _judge_records(

@@ -24,18 +24,34 @@ class Tally:
             self.counted(code, name, np.where(broken, batch.records, 0), batch, cells)
 
     def counted(self, code: str, name: str, counts: Ints, batch: Batch, cells: Cells) -> None:
-        """How many records of each charge break `code`."""
+        """How many records of each charge break `code`; where all of them do, each is a place to show."""
         total = int(counts.sum())
-        if total:
-            self.rows(code, name, np.flatnonzero(counts), batch.charges, cells, total=total)
+        if not total:
+            return
+        left = self._findings.wanted(code)
+        for row in np.flatnonzero(counts)[: max(0, left)].tolist():
+            some = left if counts[row] == batch.records[row] else 1
+            for place in batch.places_of_charge(row, some)[:left]:
+                position, label = cells.at(place, name)
+                self._findings.add(code, position, name=label, value=value_of(batch.charges, name, row))
+                left, total = left - 1, total - 1
+        self.more(code, total)
 
     def rates(self, code: str, name: str, broken: Bools, batch: Batch, cells: Cells) -> None:
         """Rates that break `code`."""
         if broken.any():
             self.rows(code, name, np.flatnonzero(broken), batch.rates, cells)
 
+    def lead(self, code: str, name: str, value: str | None, batch: Batch, cells: Cells) -> None:
+        """Records of this batch whose charge, in the batch before, broke `code` with this value."""
+        places = batch.places_of_lead(max(0, self._findings.wanted(code)))
+        for place in places:
+            position, label = cells.at(place, name)
+            self._findings.add(code, position, name=label, value=value)
+        self.more(code, batch.lead_records - len(places))
+
     def more(self, code: str, count: int) -> None:
-        """Further records of a charge that broke `code` in the batch before."""
+        """So many more that break `code`, none of which is shown."""
         if count > 0:
             self._findings.add(code, count=count)
 
@@ -47,18 +63,15 @@ class Tally:
         draft: Draft,
         cells: Cells,
         *,
-        total: int | None = None,
         texts: pa.Array | None = None,
     ) -> None:
         """Rows of a draft that break `code` in column `name`; `texts` is what stands there, as far as it is given."""
-        total = len(rows) if total is None else total
         shown = rows[: max(0, self._findings.wanted(code))].tolist()
         for at, row in enumerate(shown):
             position, label = cells.at(draft.columns["source_pos"][row].as_py(), name)
             value = texts[at].as_py() if texts is not None and at < len(texts) else value_of(draft, name, row)
             self._findings.add(code, position, name=label, value=value)
-        if total > len(shown):
-            self._findings.add(code, count=total - len(shown))
+        self.more(code, len(rows) - len(shown))
 
 
 def value_of(draft: Draft, name: str, row: int) -> str | None:

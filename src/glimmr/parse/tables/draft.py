@@ -52,6 +52,7 @@ class Draft:
         self.kept: list[Kept] = []
         self.marks: list[Mark] = []
         self.unread: dict[str, Ints] = {}  # money column → rows where something stands that gave no amount
+        self.code_pairs: tuple[Ints, Ints] | None = None  # the row of each code (ascending), its type's column or -1
 
     def put(self, name: str, values: pa.Array) -> None:
         """Set a whole column."""
@@ -83,6 +84,14 @@ class Draft:
         """Remember a finding of the rules that only the published texts (those of the first `rows`) show."""
         if len(rows):
             self.marks.append(Mark(code, name, rows, texts))
+
+    def code_column(self, row: int, at: int) -> int | None:
+        """In which column (from 0) the type of a row's code number `at` (from 0) was published, where that is known."""
+        if self.code_pairs is None:
+            return None
+        owners, columns = self.code_pairs
+        found = int(columns[int(np.searchsorted(owners, row)) + at])
+        return None if found < 0 else found
 
     def money(self, name: str, amounts: Amounts, labels: Label, published: TextsOf) -> None:
         """A money column with its flags; texts that must be kept go to `extra`."""

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,34 @@ def widened(rows: Rows, width: int) -> Rows:
     more = pa.array(left, pa.string()) if any(left) else None
     bits = rows.bits & ~np.where([text is None for text in left], BIT["long_row"], 0)
     return Rows(rows.columns + columns, rows.numbers, bits, more, rows.parts)
+
+
+def narrowed(rows: Rows, width: int) -> Rows:
+    """The same records with at most `width` columns: what stands in the others is beyond the header."""
+    beyond = [column for column in rows.columns[width:] if column.null_count < len(column)]
+    if not beyond:
+        return rows
+    cells = cells_of_rows(replace(rows, columns=rows.columns[width:]), 0, len(rows))
+    more: list[str | None] = []
+    for record in cells:
+        while record and not record[-1]:
+            record.pop()
+        more.append(json.dumps(record, ensure_ascii=False) if record else None)
+    bits = rows.bits | np.where([text is not None for text in more], BIT["long_row"], 0)
+    return replace(rows, columns=rows.columns[:width], bits=bits, more=pa.array(more, pa.string()))
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Two blocks as one, as wide as the wider one."""
+    width = max(len(first.columns), len(second.columns))
+    first, second = widened(first, width), widened(second, width)
+    columns = [pa.concat_arrays(pair) for pair in zip(first.columns, second.columns, strict=True)]
+    more = None
+    if first.more is not None or second.more is not None:
+        both = [pa.nulls(len(rows), pa.string()) if rows.more is None else rows.more for rows in (first, second)]
+        more = pa.concat_arrays(both)
+    numbers = np.concatenate([first.numbers, second.numbers])
+    return Rows(columns, numbers, np.concatenate([first.bits, second.bits]), more)
 
 
 def part(rows: Rows, begin: int, end: int) -> Rows:

@@ -87,6 +87,8 @@ def put_code_columns(draft: Draft, columns: Columns, cell: Cell) -> None:
     if ordered and rows:
         filled = np.stack([valid_mask(c) | valid_mask(t) for c, t in zip(codes, types, strict=True)])
         owners, pair = np.nonzero(filled.T)
+        told = np.array([-1 if kind is None else kind for _, (_, kind) in ordered])
+        draft.code_pairs = owners, told[pair]
         chosen = pa.array(pair * rows + owners)
         code_texts = pa.concat_arrays(codes).take(chosen)
         type_texts = pa.concat_arrays(types).take(chosen)

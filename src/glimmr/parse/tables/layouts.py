@@ -30,12 +30,22 @@ class Found:
 
 
 def find(records: Sequence[Sequence[str]]) -> Found | None:
-    """The header among the first records: CMS's wherever it stands, else the best of a legacy table."""
+    """The header among the first records: CMS's wherever it stands, else the best of a legacy table.
+
+    A whole table of another kind above CMS's comes first, though.
+    """
     for at, cells in enumerate(records[:SEARCHED_RECORDS]):
         if headers.is_header(cells):
             columns = headers.read_header(headers.within_limit(cells))
-            return Found(at, columns, float("inf"))
+            return table_above(records[:at]) or Found(at, columns, float("inf"))
     found = legacy_header.find_header(records) or legacy_header.headerless(records)
+    return None if found is None else Found(found.last, found.columns, found.score)
+
+
+def table_above(records: Sequence[Sequence[str]]) -> Found | None:
+    """The header of a legacy table among what stands above a header of CMS's and its general data."""
+    general = next((at for at, cells in enumerate(records) if preamble.names_general_data(cells)), len(records))
+    found = legacy_header.find_header(records[:general]) if general > 1 else None
     return None if found is None else Found(found.last, found.columns, found.score)
 
 
@@ -113,10 +123,7 @@ def read_under(
         intake.findings.add("GL-NO-HEADER", f"{places.prefix}{number + 1}")
     else:
         intake.rules.table(columns, above, intake.facts.header, number=number, places=places)
-    if not columns.legacy:
-        _read(columns, rows, intake, places)
-        return
-    pieces = sections.of(columns, rows, intake, places)
+    pieces = sections.of(columns, rows, intake, places, number=number)
     for _, section in itertools.groupby(pieces, key=lambda piece: id(piece[0])):
         under, block = next(section)
         _read(under, itertools.chain([block], (rest for _, rest in section)), intake, places)  # noqa: B031 - one stream

@@ -96,6 +96,11 @@ def is_name(cell: str) -> bool:
     return len(cell) < _LONGEST_NAME and named(cell).role is not Role.UNKNOWN
 
 
+def is_no_name(cell: str) -> bool:
+    """Whether a cell is a number that is no year."""
+    return is_number(cell) and not _YEAR.fullmatch(cell.strip())
+
+
 def _said(cells: Sequence[str]) -> list[Role]:
     return [named(cell).role for cell in cells if cell.strip() and len(cell) < _LONGEST_NAME]
 

@@ -51,10 +51,14 @@ def iso_date(text: str | None) -> tuple[str | None, bool]:
 def of_records(records: Sequence[Sequence[str]]) -> Header:
     """The header from the records before the table: a record of names and the record of values under it."""
     for names, values in itertools.pairwise(records):
-        folded = [fold(name) for name in names]
-        if "hospital_name" in folded or "last_updated_on" in folded:
-            return _of_pairs(folded, names, values)
+        if names_general_data(names):
+            return _of_pairs([fold(name) for name in names], names, values)
     return Header()
+
+
+def names_general_data(cells: Sequence[str]) -> bool:
+    """Whether a record names the general data elements, as CSV row 1 does."""
+    return any(fold(cell) in {"hospital_name", "last_updated_on"} for cell in cells)
 
 
 def of_prose(records: Sequence[Sequence[str]]) -> Header:

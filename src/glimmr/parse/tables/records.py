@@ -4,6 +4,7 @@ import bisect
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ class Records:
         """All rows, block by block. Raises Unparseable for a record without end."""
         carry = TextBlock(b"")
         for block in blocks:
-            carry = _joined(carry, block)
+            carry = carry.then(block)
             if carry.data.strip(b"\n"):
                 carry = yield from self._all_of(carry, final=False)
             else:  # blank records only: numbered, not read
@@ -136,7 +137,7 @@ class Records:
         while self._paused and block.data:
             self._paused = False
             rows, used = self._take(block, final=final)
-            block = _from(block, used)
+            block = block.after(used)
             if rows is not None and len(rows):
                 yield rows
         return block
@@ -176,9 +177,9 @@ class Records:
         regular = _read_csv(memoryview(block.data)[:used], self._names, self._delimiter, note)
         count = len(regular[0]) + len(odd)
         bits = np.zeros(count, np.int64)
-        if block.recoded:
+        for places, flag in _marked(block):
             ends = _record_ends(block.data[:used], quotes)
-            bits[np.searchsorted(ends, [at for at in block.recoded if at < used])] |= BIT["recoded"]
+            bits[np.searchsorted(ends, [at for at in places if at < used])] |= BIT[flag]
         numbers = np.arange(self._number, self._number + count)
         self._number += count
         if not odd:
@@ -216,11 +217,11 @@ class Records:
         for start, end, unclosed in self._spans(block.data, final=final):
             text = block.data[start:end].decode("utf-8", "replace")
             bits = 0
-            if block.recoded:
-                at = bisect.bisect_left(block.recoded, start)
-                bits = BIT["recoded"] if at < len(block.recoded) and block.recoded[at] <= end else 0
-            cells = self._unclosed(text) if unclosed else cells_of(text, self._delimiter)
-            records.append(self._fitted(cells, bits | (BIT["unbalanced_quote"] if unclosed else 0)))
+            for places, flag in _marked(block):
+                at = bisect.bisect_left(places, start)
+                bits |= BIT[flag] if at < len(places) and places[at] <= end else 0
+            cells, odd = (self._unclosed(text), True) if unclosed else _strictly(text, self._delimiter)
+            records.append(self._fitted(cells, bits | (BIT["unbalanced_quote"] if odd else 0)))
             used = min(end + 1, len(block.data))
             if len(records) >= self._most_records:
                 self._paused = True
@@ -286,12 +287,29 @@ class Records:
         ):
             return block
         self.last_cut = (self._number + at, data[start:].decode("utf-8", "replace"))
-        return TextBlock(data[:start], tuple(offset for offset in block.recoded if offset < start))
+        return block.before(start)
 
     def _opens(self, line: bytes) -> bool:
         """Whether the last quote of a line opens a cell."""
         at = line.rfind(b'"')
         return at == 0 or line[at - 1 : at] == self._delimiter.encode()
+
+
+def _marked(block: TextBlock) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Where what was done to the text flags its records."""
+    if block.recoded:
+        yield block.recoded, "recoded"
+    if block.without_nul:
+        yield block.without_nul, "nul_removed"
+
+
+def _strictly(text: str, delimiter: str) -> tuple[list[str], bool]:
+    """The cells of one record, and whether other text than blanks follows a closing quote, which is lost then."""
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), []), False
+    except csv.Error:
+        ended = re.sub(rf'"[ \t]+(?={re.escape(delimiter)}|$)', '"', text)
+        return cells_of(text, delimiter), ended == text or _strictly(ended, delimiter)[1]
 
 
 def _columns(records: Sequence[Sequence[str]], width: int) -> list[pa.Array]:
@@ -361,14 +379,3 @@ def _record_ends(data: bytes, quotes: Ints) -> Ints:
     """Where records end: line ends outside quotes."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
     return ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
-
-
-def _joined(carry: TextBlock, block: TextBlock) -> TextBlock:
-    if not carry.data:
-        return block
-    shift = len(carry.data)
-    return TextBlock(carry.data + block.data, carry.recoded + tuple(at + shift for at in block.recoded))
-
-
-def _from(block: TextBlock, used: int) -> TextBlock:
-    return TextBlock(block.data[used:], tuple(at - used for at in block.recoded if at >= used))

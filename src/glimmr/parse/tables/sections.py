@@ -1,5 +1,6 @@
-"""What stands between the items of a legacy table: further headers, totals, cells that say nothing."""
+"""What stands between the items of a table: further headers, and in legacy tables totals, cells that say nothing."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -8,45 +9,77 @@ import pyarrow as pa
 
 from glimmr.parse.batch import Places
 from glimmr.parse.intake import Intake
-from glimmr.parse.tables import legacy, legacy_header
-from glimmr.parse.tables.amounts import NULL_TOKENS, Bools, valid_mask
+from glimmr.parse.tables import preamble
+from glimmr.parse.tables.amounts import NULL_TOKENS, Ints
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.flags import BIT
-from glimmr.parse.tables.grid import cells_of_rows, part, widened, without
+from glimmr.parse.tables.grid import cells_of_rows, joined, narrowed, part, widened, without
 from glimmr.parse.tables.header import Columns
 from glimmr.parse.tables.records import Rows
+from glimmr.parse.tables.restarts import Restart, next_restart
 
-_SAMPLE_RECORDS = 300
 _TOTAL = r"(?i)^\s*((grand|sub|report|overall|column)[ -]?)?totals?\s*:?\s*$"
-_NUMERIC = r"^\s*[(]?-?[$]?\s*[\d.,]+[)]?\s*$"
 _PERCENT = r"(?i)%|\bpercent"
 _TOKENS = pa.array(sorted(NULL_TOKENS))
 
 
-def of(columns: Columns, rows: Iterable[Rows], intake: Intake, places: Places) -> Iterator[tuple[Columns, Rows]]:
+def of(
+    columns: Columns, rows: Iterable[Rows], intake: Intake, places: Places, *, number: int
+) -> Iterator[tuple[Columns, Rows]]:
     """Each piece of the table with the columns it stands under (one object for all pieces of a section).
 
-    A header that is repeated is no item; a line of totals is rejected.
+    A header that is repeated is no item, nor are the general data above one; a line of totals is rejected. `number` is
+    the record number of the first header.
     """
     later = False
-    for block in rows:
-        rest = widened(block, len(columns.names))
+    held: Rows | None = None  # the end of a block that only the next one explains
+    for block in itertools.chain(rows, [None]):
+        rest = held if block is None else block if held is None else joined(held, block)
+        held = None
+        if rest is None:
+            return
+        rest = widened(rest, len(columns.names))
         while len(rest):
-            at, found = _next_header(columns, rest)
+            at, found = next_restart(columns, rest, number, final=block is None)
             if at:
-                body = part(rest, 0, at)
-                kept = _without_totals(_as_long(body) if later else body, columns, intake, places)
+                number = int(rest.numbers[at - 1])
+                kept = _kept(part(rest, 0, at) if at < len(rest) else rest, columns, intake, places, later=later)
                 if len(kept):
                     yield columns, kept
             if found is None:
+                held = part(rest, at, len(rest)) if at < len(rest) else None
                 break
-            if _names(found.columns) != _names(columns):
-                columns, later = found.columns, True
+            columns, later = _restarted(columns, found, rest.numbers[at:], intake, places), True
+            number = int(rest.numbers[at + found.last])
             rest = widened(part(rest, at + found.last + 1, len(rest)), len(columns.names))
 
 
+def _kept(rows: Rows, columns: Columns, intake: Intake, places: Places, *, later: bool) -> Rows:
+    """The records of a section without totals. Under a later header the width of the first one is no measure."""
+    if later:
+        rows = narrowed(replace(rows, bits=rows.bits & ~BIT["short_row"]), len(columns.names))
+    return _without_totals(rows, columns, intake, places) if columns.legacy else rows
+
+
+def _restarted(columns: Columns, found: Restart, numbers: Ints, intake: Intake, places: Places) -> Columns:
+    """The columns from here on, after the further header is told and judged; `numbers` begin where its section does."""
+    again = _names(found.columns) == _names(columns)
+    if again and columns.legacy:
+        return columns
+    number = int(numbers[found.last])
+    general = preamble.of_records(found.above)
+    name = "hospital_name" if general.hospital_name else None
+    said = general.hospital_name or " | ".join(filter(None, found.columns.names))
+    intake.findings.add("GL-SECTION", f"{places.prefix}{number}", name=name, value=said)
+    if again and not found.above:
+        return columns
+    intake.rules.section(found.columns, found.above, general, number=number, first=int(numbers[0]), places=places)
+    return found.columns
+
+
 def _names(columns: Columns) -> list[str]:
-    return [name.casefold() for name in columns.names]
+    width = max((at for at, name in enumerate(columns.names, 1) if name), default=0)
+    return [name.casefold() for name in columns.names[:width]]
 
 
 def prepared(columns: Columns, rows: Iterable[Rows]) -> tuple[Columns, Iterator[Rows]]:
@@ -89,41 +122,6 @@ def _with_percentages(block: Rows, columns: Columns) -> Rows:
         shown.append(pc.if_else(percent, shown[index], nothing))
         shown[index] = pc.if_else(percent, nothing, shown[index])
     return replace(block, columns=shown)
-
-
-def _as_long(rows: Rows) -> Rows:
-    """Under a later header the width of the first one is no measure."""
-    return replace(rows, bits=rows.bits & ~BIT["short_row"])
-
-
-def _next_header(columns: Columns, rows: Rows) -> tuple[int, legacy_header.Found | None]:
-    """Where the next header stands in the block, and what it says; the block's length and None without one."""
-    for at in np.flatnonzero(_candidates(columns, rows)).tolist():
-        record = cells_of_rows(rows, at, at + 1)[0]
-        if not legacy_header.names_prices(record):
-            continue
-        found = legacy_header.header_at(cells_of_rows(rows, at, min(len(rows), at + _SAMPLE_RECORDS)), 0)
-        if found is not None:
-            return at, found
-    return len(rows), None
-
-
-def _candidates(columns: Columns, rows: Rows) -> Bools:
-    """Records without a number where prices stand that follow a blank record or have a column's name there."""
-    likely = np.concatenate([[False], np.diff(rows.numbers) > 1])
-    numeric = np.zeros(len(rows), np.bool_)
-    for index in legacy.price_columns(columns):
-        column = rows.columns[index]
-        if column.null_count == len(column):
-            continue
-        numbers = pc.match_substring_regex(column, _NUMERIC).fill_null(False).to_numpy(zero_copy_only=False)
-        numeric |= numbers
-        texts = np.flatnonzero(valid_mask(column) & ~numbers)
-        if len(texts):
-            encoded = column.take(pa.array(texts)).dictionary_encode()
-            names = np.array([legacy_header.is_name(text) for text in encoded.dictionary.to_pylist()])
-            likely[texts] |= names[encoded.indices.to_numpy()]
-    return likely & ~numeric
 
 
 def _without_totals(rows: Rows, columns: Columns, intake: Intake, places: Places) -> Rows:

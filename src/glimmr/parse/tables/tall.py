@@ -116,6 +116,7 @@ def _batch(block: Rows, columns: Columns, places: Places, *, rated: Bools, notes
         records=np.diff(np.append(starts, len(block))),
         items=len(block),
         lead_records=int(starts[0]) if len(starts) else len(block),
+        record_places=lambda some: places.of_records(block.numbers[some]).to_pylist(),
     )
 
 

@@ -19,7 +19,8 @@ class Budget:
     names: set[str] = field(default_factory=set[str])
 
     def spend(self, size_bytes: int) -> None:
-        """Count unpacked bytes. Raises Bomb or UnpackedTooLarge."""
+        """Count unpacked bytes. Raises Bomb or UnpackedTooLarge, and Enough when a look has taken its time."""
+        self.limits.look_at_clock()
         self.unpacked_bytes += size_bytes
         self._allow(self.unpacked_bytes, "it unpacks to")
 

@@ -1,5 +1,6 @@
 """A stream one can look at before reading, and turn into a file; damage ends it early and is remembered."""
 
+import contextlib
 import lzma
 import struct
 import tempfile
@@ -11,6 +12,7 @@ from typing import IO
 from isal import isal_zlib
 
 from glimmr.errors import ContentError, CutShort
+from glimmr.parse.limits import Enough
 from glimmr.parse.text import Readable
 from glimmr.parse.unpack.budget import Budget
 from glimmr.sniff import HEAD_BYTES
@@ -42,6 +44,7 @@ class Stream:
     ) -> None:
         self._inner = inner
         self._budget = budget
+        self._limits = None if budget is None else budget.limits  # whose clock counts when the budget is spent
         self._file = file
         self._scratch = scratch
         self._spool: IO[bytes] | None = None
@@ -95,11 +98,15 @@ class Stream:
         return file
 
     def drain(self) -> ContentError | None:
-        """Look at what a reader has left, as far as it takes to know whether it is a bomb: Bomb or UnpackedTooLarge."""
+        """Look at what a reader has left, as far as it takes to know whether it is a bomb: Bomb or UnpackedTooLarge.
+
+        A look that has taken its time leaves it.
+        """
         budget = self._budget
         try:
-            while budget is not None and budget.undecided and self._more(_STEP_BYTES):
-                pass
+            with contextlib.suppress(Enough):
+                while budget is not None and budget.undecided and self._more(_STEP_BYTES):
+                    pass
         except ContentError as failure:
             return failure
         return None
@@ -128,4 +135,6 @@ class Stream:
             return b""
         if self._budget is not None:
             self._budget.spend(len(part))
+        elif self._limits is not None:
+            self._limits.look_at_clock()
         return part
