@@ -1,6 +1,7 @@
 """Which column names are those of a payer or plan: companies, programmes and kinds of plans, by their words."""
 
 import re
+from functools import lru_cache
 
 from glimmr.parse.tables.vocabulary import words
 
@@ -22,6 +23,7 @@ _INSURER = re.compile(rf"\b({'|'.join(_INSURERS)})\b", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
+@lru_cache(maxsize=4096)
 def names_an_insurer(name: str) -> bool:
     """Whether a column name is that of a payer or plan, as far as its words tell."""
     plain = name.replace("_", " ")
