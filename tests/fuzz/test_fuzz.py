@@ -124,6 +124,7 @@ def test_a_well_formed_paper_of_odd_content_ends_in_a_typed_outcome_many_times(k
 
 @pytest.mark.parametrize("cells", [b",", b"a,", b"IP,OP,", b"Price|", b"aetna "])
 def test_a_head_of_millions_of_cells_takes_little_time(cells: bytes) -> None:
+    timed(b"Description,Price\nx,1\n", USUAL)  # imports take time, once
     ends_well(b"Description,Price," + cells * ((8 << 20) // len(cells)) + b"\nx,1\n", USUAL)
 
 
