@@ -103,7 +103,7 @@ def _free_form(texts: list[tuple[str, int]]) -> _Head:
     """The header of a table that is not CMS's. Raises NoPriceTable when no delimiter gives one."""
     best: tuple[float, _Head] | None = None
     for delimiter in _DELIMITERS:
-        records = [headers.within_limit(cells_of(text[:_LONGEST_HEADER], delimiter)) for text, _ in texts]
+        records = [cells_of(text[:_LONGEST_HEADER], delimiter)[: headers.MOST_CELLS] for text, _ in texts]
         found = layouts.find(records)
         if found is not None and (best is None or found.score > best[0]):
             best = found.score, _Head(delimiter, records[: found.at + 1], found.columns, texts[found.at][1] + 1)

@@ -64,7 +64,7 @@ _LEADING_METRICS = {
 }
 _CODE = re.compile(r"code\|(\d+|\[i\])(\|type)?", re.ASCII)
 _PLACEHOLDER = re.compile(r"\[(i|payer_?name|plan_?name|payer|plan)\]", re.IGNORECASE)
-_MAX_HEADER_CELLS = 16_384  # the columns of a spreadsheet
+MOST_CELLS = 16_384  # the columns of a spreadsheet
 _MOST_COLUMNS = 65_536  # cells beyond are kept as those beyond the header are
 
 
@@ -120,14 +120,14 @@ def fold(cell: str) -> str:
 
 def is_header(cells: Sequence[str]) -> bool:
     """Whether a record is the header of a CMS table: at least one `standard_charge|…` cell, and a second column."""
-    folded = [fold(cell) for cell in cells[:_MAX_HEADER_CELLS] if cell and not cell.isspace()]
+    folded = [fold(cell) for cell in cells[:MOST_CELLS] if cell and not cell.isspace()]
     return len(folded) > 1 and any(cell.startswith("standard_charge|") for cell in folded)
 
 
 def within_limit(cells: Sequence[str]) -> Sequence[str]:
     """A header without what no table has: blank cells beyond the columns of a spreadsheet, or a whole book of names."""
     filled = max((at for at, cell in enumerate(cells) if cell and not cell.isspace()), default=0) + 1
-    return cells[: min(filled, _MOST_COLUMNS)] if len(cells) > _MAX_HEADER_CELLS else cells
+    return cells[: min(filled, _MOST_COLUMNS)] if len(cells) > MOST_CELLS else cells
 
 
 def read_header(cells: Sequence[str]) -> Columns:
