@@ -175,9 +175,9 @@ def status(settings: Settings) -> dict[str, Any]:
 
 
 def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, Any]]:
-    """Jobs, newest first, whose columns equal what is given (None: any)."""
+    """Jobs, newest first, whose columns equal what is given (None: any), with the `url` each is about."""
     with looking(settings) as database:
-        return database.read(lambda connection: ledger.listing(connection, most=limit, **equal))
+        return database.read(lambda connection: report.jobs(connection, limit, **equal))
 
 
 def job(settings: Settings, job_id: int) -> dict[str, Any]:

@@ -285,6 +285,21 @@ def test_status_names_the_files_that_did_not_end_well(server: HttpServer, tmp_pa
         assert "ok: " not in told
 
 
+def test_jobs_say_which_address_they_are_about(server: HttpServer, tmp_path: Path) -> None:
+    listed = line.write_list(tmp_path / "l.csv", [("Good", "VT", "470002", server.url("/good.csv?token=secret"))])
+    line.glimmr("run", "--from", listed, "--data", tmp_path / "d", env=_allowed())
+
+    def told(*words: str) -> str:
+        return line.glimmr(*words, "--data", tmp_path / "d", env=line.environment()).stdout
+
+    url = server.url("/good.csv?token=***")
+    jobs = json.loads(told("jobs", "--json"))
+    assert {job["step"]: job["url"] for job in jobs} == {"scan": None, "download": url, "parse": url, "publish": url}
+    assert told("jobs").count(url) == 3
+    assert f"url        {url}" in told("job", str(jobs[0]["id"]))
+    assert told("jobs", "--state", "dead") == "there is no such job\n"
+
+
 def test_a_dry_run_promises_only_what_it_knows(server: HttpServer, tmp_path: Path) -> None:
     listed = line.write_list(tmp_path / "l.csv", [("Good", "VT", "470002", server.url("/good.csv"))])
     words = ("run", "--from", listed, "--data", tmp_path / "d", "--dry-run")

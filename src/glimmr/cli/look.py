@@ -76,15 +76,19 @@ def jobs(
     if as_json:
         show.as_json(listed)
         return
+    if not listed:
+        typer.echo("there is no such job" if any((step, state, outcome, reason, host)) else "there is no job yet")
+        return
     show.as_table(
         ("id", "step", "state", "attempt", "outcome", "reason", "what", "message"),
         [
-            (j["id"], j["step"], j["state"], j["attempt"], j["outcome"], j["reason"], _what(j["args"]), j["message"])
+            (j["id"], j["step"], j["state"], j["attempt"], j["outcome"], j["reason"], _what(j), j["message"])
             for j in listed
         ],
         right=("id", "attempt"),
+        most={"what": 60},
     )
 
 
-def _what(args: dict[str, Any]) -> str:
-    return " ".join(str(value)[:16] for value in args.values() if not isinstance(value, bool))
+def _what(job: dict[str, Any]) -> str:
+    return job["url"] or " ".join(str(value) for value in job["args"].values() if not isinstance(value, bool))

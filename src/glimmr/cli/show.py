@@ -1,6 +1,7 @@
 """How things look in a terminal: tables, sizes, and JSON where a machine reads."""
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -53,7 +54,18 @@ def as_json(value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """The JSON that `as_json` prints; it cannot steer a terminal either."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2).translate(_JSON)
+    return json.dumps(_finite(value), default=_plain, ensure_ascii=False, indent=2).translate(_JSON)
+
+
+def _finite(value: Any) -> Any:
+    """The same with the floats that JSON has no number for (RFC 8259) as text."""
+    if isinstance(value, Mapping):
+        told: Mapping[Any, Any] = value
+        return {key: _finite(one) for key, one in told.items()}
+    if isinstance(value, list | tuple):
+        several: Sequence[Any] = value
+        return [_finite(one) for one in several]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -56,7 +56,7 @@ def _told(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "job", f"{facts['id']}: {facts['step']} {args}"
     ended = " ".join(filter(None, (facts["outcome"], facts["reason"])))
     yield "state", facts["state"] + (f" ({ended})" if ended else "")
-    for name in ("message", "host"):
+    for name in ("url", "message", "host"):
         if facts[name]:
             yield name, facts[name]
     yield "attempt", f"{facts['attempt']} ({facts['epoch']} runs, {facts['stalls']} of dead workers)"

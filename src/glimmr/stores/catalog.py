@@ -1,7 +1,7 @@
 """What is known of hospitals and the addresses of their price files: plain functions of the caller's transaction."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from glimmr.model import Found
-from glimmr.stores.tables import hospitals, price_file_hospitals, price_files
+from glimmr.stores.tables import fetches, hospitals, price_file_hospitals, price_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +180,13 @@ _HOLD = (
     .where(price_files.c.price_file_id == bindparam("id"))
     .with_for_update(read=True, key_share=True)
 )
+_URL_OF_ADDRESS = select(price_files.c.price_file_id, price_files.c.url).where(_AMONG)
+_URL_OF_BYTES = (
+    select(fetches.c.file_id, func.min(price_files.c.url))
+    .join_from(fetches, price_files)
+    .where(fetches.c.file_id.in_(bindparam("ids", expanding=True)))
+    .group_by(fetches.c.file_id)
+)
 _UNFINISHED = select(price_files.c.url).where(price_files.c.state.in_(("working", "waiting")))
 _WORK = update(price_files).where(price_files.c.price_file_id == bindparam("id")).values(state="working")
 _END = (
@@ -198,6 +205,15 @@ def address(connection: Connection, price_file_id: str) -> Address | None:
 def hold(connection: Connection, price_file_id: str) -> bool:
     """Whether an address is known; if so, nobody removes it before this transaction ends."""
     return connection.execute(_HOLD, {"id": price_file_id}).first() is not None
+
+
+def urls_behind(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """The address behind each of these ids of addresses or of bytes; of several that gave the same bytes, the first."""
+    found: dict[str, str] = {}
+    for part in _parts(sorted(ids)):
+        for statement in (_URL_OF_ADDRESS, _URL_OF_BYTES):
+            found |= dict(connection.execute(statement, {"ids": part}).tuples().all())
+    return found
 
 
 def unfinished_urls(connection: Connection) -> list[str]:

@@ -8,7 +8,7 @@ from glimmr.errors import UsageError
 from glimmr.jobs import ledger, recovery, selection
 from glimmr.net import redact
 from glimmr.outcomes import MEANINGS, Fault, Outcome
-from glimmr.stores import tally
+from glimmr.stores import catalog, tally
 from glimmr.stores.database import Connection, Database
 from glimmr.watch.board import Board, Room
 
@@ -38,13 +38,26 @@ def _status(connection: Connection) -> dict[str, Any]:
     }
 
 
+def jobs(connection: Connection, most: int, **equal: str | None) -> list[dict[str, Any]]:
+    """Jobs as `ledger.listing` gives them, with the `url` each is about (None: a scan, a schedule)."""
+    listed = ledger.listing(connection, most=most, **equal)
+    return [one | {"url": url} for one, url in zip(listed, _urls(connection, listed), strict=True)]
+
+
 def job(connection: Connection, job_id: int) -> dict[str, Any]:
     """Everything about one job, with its `attempts`, oldest first. Raises UsageError when there is no such job."""
     facts = selection.one(connection, job_id)
     if facts is None:
         raise UsageError(f"there is no job {job_id} (ended ones are kept for a while only): `glimmr jobs` lists them")
     attempts = [asdict(attempt) for attempt in ledger.history(connection, job_id)]
-    return facts | {"paused": facts["step"] in ledger.paused(connection), "attempts": attempts}
+    (url,) = _urls(connection, [facts])
+    return facts | {"url": url, "paused": facts["step"] in ledger.paused(connection), "attempts": attempts}
+
+
+def _urls(connection: Connection, told: Sequence[dict[str, Any]]) -> list[str | None]:
+    about = [one["args"].get("price_file_id") or one["args"].get("file_id") for one in told]
+    urls = catalog.urls_behind(connection, {key for key in about if key})
+    return [redact(urls[key]) if key in urls else None for key in about]
 
 
 def fault(outcome: str | None) -> str:

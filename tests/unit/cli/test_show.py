@@ -30,6 +30,11 @@ def test_letters_of_any_script_stay_as_they_are() -> None:
     assert text.replace("\t", "\\t") in show.json_text(text)
 
 
+def test_floats_that_json_has_no_number_for_are_text() -> None:
+    told = show.json_text({"rows": [(float("inf"), -float("inf"), float("nan"), 1.5)]})
+    assert json.loads(told, parse_constant=pytest.fail) == {"rows": [["inf", "-inf", "nan", 1.5]]}
+
+
 def test_further_lines_of_a_message_are_indented_so_that_none_passes_for_ours() -> None:
     assert show.clean_lines("wrong\nglimmr: all is well\x1b[2J") == "wrong\n  glimmr: all is well\\x1b[2J"
 
