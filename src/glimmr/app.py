@@ -211,7 +211,7 @@ def again(settings: Settings, **meant: Any) -> orders.Again:
 
 
 def prioritize(settings: Settings, priority: int, **meant: Any) -> Counter[str]:
-    """Let jobs that wait run before those of lower priority; `meant` as in `Which`. How many of each step."""
+    """Let live jobs, and those that follow them, run before those of lower priority; `meant` as in `Which`."""
     with looking(settings) as database:
         return database.write(lambda connection: selection.prioritize(connection, Which(**meant), priority))
 

@@ -114,7 +114,9 @@ class Settings(BaseSettings):
     parse_deadline_seconds: float = Field(3600.0, gt=0, description="Least time allowed for parsing one file.")
     parse_deadline_seconds_per_gb: float = Field(600.0, ge=0, description="Parsing time allowed per GB of file.")
     scan_deadline_seconds: float = Field(1800.0, gt=0, description="Longest run of one scan job.")
-    lease_seconds: float = Field(45.0, ge=1, description="How long a job stays with a worker that says nothing.")
+    lease_seconds: float = Field(
+        45.0, ge=1, description="How long a job stays with a worker that says nothing (the same in a whole fleet)."
+    )
     max_stalls: int = Field(3, ge=0, description="A job whose worker died more often than this is `poison`.")
     max_attempts: int = Field(14, ge=1, description="Most attempts of a job that fails for a passing reason.")
     retry_scale: float = Field(1.0, gt=0, description="Factor on every retry delay of ours (not on a server's).")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from glimmr import app
+from glimmr.jobs import ledger
+from glimmr.jobs.job import NewJob
 from glimmr.settings import Settings
+from glimmr.stores.database import Database, sqlite_url
 from tests.support import http_server, line
 from tests.support.http_server import HttpServer
 from tests.support.terminal import on_terminal
@@ -257,6 +261,16 @@ def test_a_list_with_an_endless_cell_is_wrong_usage(tmp_path: Path) -> None:
     done = line.glimmr("run", "--from", listed, "--data", tmp_path / "d", env=line.environment(), exit_code=2)
     assert "line 2" in done.stderr
     assert not (tmp_path / "d").exists()
+
+
+def test_jobs_are_given_a_priority_below_everybodys_too(empty_table: Path) -> None:
+    with closing(Database(sqlite_url(empty_table / "glimmr.sqlite"))) as database:
+        database.write(lambda c: ledger.enqueue(c, [NewJob(step="scan", args={"source": "pra", "place": "VT"})]))
+        words, env = ("prioritize", "--step", "scan", "--data", empty_table), line.environment()
+        assert line.glimmr(*words, env=env).stdout == "of priority 10 now: 1 (1 scan)\n"
+        assert line.glimmr(*words, "--to", "-10", env=env).stdout == "of priority -10 now: 1 (1 scan)\n"
+        assert [job["priority"] for job in database.read(ledger.listing)] == [-10]
+        line.glimmr(*words, "--to", "3000000000", env=env, exit_code=2)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,6 @@ def resume(step: _Step, data: Data = None) -> None:
 
 
 def prioritize(
-    priority: Annotated[int, typer.Argument(metavar="PRIORITY", help="Higher runs first; 0 is everybody's.")],
     ids: _Ids = None,
     step: _OfStep = None,
     state: _OfState = None,
@@ -43,12 +42,15 @@ def prioritize(
     reason: _OfReason = None,
     host: _OfHost = None,
     everything: _All = False,
+    to: Annotated[
+        int, typer.Option("--to", min=-1000, max=1000, help="The priority: higher runs first, everybody's is 0.")
+    ] = 10,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let jobs that wait start before all others, or after them, by id or by conditions (all of them met).
+    """Let waiting jobs start before all others, or (`--to -10`) after them, by id or by conditions (all of them met).
 
-    The jobs that follow them have the same priority: a download's file is parsed and published first, too.
+    The jobs that follow them, and those that run, have the same priority: a file is parsed and published first, too.
     """
     from glimmr import app
     from glimmr.cli.options import load
@@ -56,11 +58,11 @@ def prioritize(
     meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
     settings = load(data=data)
     _must_be_jobs(settings, meant["ids"])
-    told = app.prioritize(settings, priority, **meant)
+    told = app.prioritize(settings, to, **meant)
     if as_json:
         show.as_json({"prioritized": told})
         return
-    typer.echo(f"of priority {priority} now: {_count(told)}")
+    typer.echo(f"of priority {to} now: {_count(told)}")
 
 
 def cancel(

@@ -18,7 +18,7 @@ def doctor(
 ) -> None:
     """Look whether everything that must be true is: jobs, files, bytes, the price table (docs/operate/doctor.md).
 
-    Processes at work do the same by themselves, twice a minute; what only lists a shelf, every ten minutes. Without
+    Processes at work do the same by themselves, twice a minute (what lists a large shelf, more seldom). Without
     --fix nothing is changed. Exit 0: nothing is wrong, or all was repaired. 1: something remains. 2: wrong usage.
     """
     from glimmr import app

@@ -36,7 +36,9 @@ def finish(connection: Connection, job: Job, result: Result) -> dict[int, NewJob
     following = [*result.next]
     if result.apply is not None:
         following += result.apply(connection) or ()
-    following = [replace(new, priority=max(new.priority, job.priority)) for new in following]
+    if following:
+        priority = ledger.priority(connection, job.id)  # somebody may have changed it since the claim
+        following = [replace(new, priority=new.priority or priority) for new in following]
     ids = ledger.enqueue(connection, following)
     _tell_written(job, result.outcome)
     return {ids[new.key]: new for new in following if new.key in ids}

@@ -11,7 +11,7 @@ from glimmr.jobs import ledger
 from glimmr.jobs.endings import tell_end
 from glimmr.jobs.job import Ending, Held, Job, Terms
 from glimmr.jobs.run import Run, Runs
-from glimmr.jobs.steady import Steady
+from glimmr.jobs.steady import Steady, ahead_seconds
 from glimmr.stores.database import Connection, Database
 
 _CONTROL_SECONDS = 1.0
@@ -87,11 +87,11 @@ class Heartbeat:
             if not beats:
                 return ledger.held(connection, self._owner), None
             held = ledger.beat(connection, self._owner, lease_seconds, self._sign_in, fresh_seconds=fresh_seconds)
-            return held, ledger.lease_time(connection)
+            return held, ahead_seconds(connection)
 
-        held, lease_time = self._database.write(work, longest_pause_seconds=_CONTROL_SECONDS)
-        if lease_time is not None:
-            self._steady.beat(lease_time)
+        held, ahead = self._database.write(work, longest_pause_seconds=_CONTROL_SECONDS)
+        if ahead is not None:
+            self._steady.beat(ahead)
         return held
 
     def _look(self) -> list[Held]:

@@ -17,7 +17,7 @@ class NewJob:
     step: str
     args: dict[str, Any] = field(default_factory=dict[str, Any])
     host: str | None = None
-    priority: int = 0  # higher runs first; the jobs that follow have it, too
+    priority: int = 0  # higher runs first; the jobs that follow have it, too, unless they have one of their own
     delay_seconds: float = 0.0
 
     @property

@@ -20,6 +20,7 @@ from glimmr.jobs.tables import jobs
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection
 
+_LEASES_DIFFER = 10.0  # times: what is longer still was given before a clock was set back, not by other settings
 _CLOCKS_DIFFER_SECONDS = 300.0  # machines of a fleet may differ by so much; the database's clock counts
 
 
@@ -173,6 +174,11 @@ def end(connection: Connection, job: Job, ending: Ending) -> bool:
     return True
 
 
+def priority(connection: Connection, job_id: int) -> int:
+    """The priority a job has now."""
+    return connection.execute(sql.PRIORITY, {"job_id": job_id}).scalar_one()
+
+
 def history(connection: Connection, job_id: int, *, before_epoch: int = 2**31 - 1) -> tuple[Attempt, ...]:
     """The ended runs of a job, oldest first."""
     rows = connection.execute(sql.HISTORY, {"job_id": job_id, "before_epoch": before_epoch}).mappings()
@@ -185,7 +191,7 @@ def lease_time(connection: Connection) -> float:
 
 
 def expired(connection: Connection, lease_seconds: float) -> list[Job]:
-    """Running jobs whose lease ran out, oldest first; nobody gives leases much longer than `lease_seconds`."""
+    """Running jobs whose lease ran out, oldest first; others give leases of about `lease_seconds`, too."""
     found = connection.execute(sql.EXPIRED, _longest(lease_seconds)).mappings()
     return sorted((_job_of(row) for row in found), key=lambda job: job.id)
 
@@ -310,7 +316,7 @@ def listing(connection: Connection, *, most: int = 100, **equal: str | None) -> 
 
 
 def _longest(lease_seconds: float) -> dict[str, float]:
-    return {"longest_seconds": lease_seconds + _CLOCKS_DIFFER_SECONDS}
+    return {"longest_seconds": _LEASES_DIFFER * lease_seconds + _CLOCKS_DIFFER_SECONDS}
 
 
 def _fence(job: Job) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from glimmr import events
 from glimmr.errors import LocalFault
-from glimmr.jobs import ledger, recovery
+from glimmr.jobs import recovery
 from glimmr.jobs.invariant import Invariant, Violation, breaches
-from glimmr.jobs.steady import Steady
+from glimmr.jobs.steady import Steady, ahead_seconds
 from glimmr.stores.database import Database
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Rescuer:
         return not self._stopped and (not invariant.by_time or self._steady is None or self._is_steady(self._steady))
 
     def _is_steady(self, steady: Steady) -> bool:
-        steady.heed(self._database.read(ledger.lease_time))
+        steady.heed(self._database.read(ahead_seconds))
         return steady.is_long_enough()
 
     def _say_once(self, invariant: Invariant, subject: str, bug: Exception) -> None:

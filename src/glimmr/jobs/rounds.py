@@ -11,8 +11,7 @@ from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.steady import Steady
 from glimmr.stores.database import Database
 
-# What lists a shelf takes at most this share of the time, but a look is made after so long a rest.
-_SHARE, _LONGEST_REST_SECONDS = 0.02, 600.0
+_LOOKS_SHARE, _LONGEST_REST_SECONDS = 0.02, 600.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -27,8 +26,8 @@ class Rounds:
     ) -> None:
         paced = sorted(invariants, key=_pace)
         self._rounds = [
-            _Round(Rescuer(database, list(same), steady), every_seconds, repaired, share=_SHARE if rests else 1.0)
-            for (every_seconds, rests), same in itertools.groupby(paced, key=_pace)
+            _Round(Rescuer(database, list(same), steady), every_seconds, repaired, lists_a_shelf=lists_a_shelf)
+            for (every_seconds, lists_a_shelf), same in itertools.groupby(paced, key=_pace)
         ]
 
     def start(self) -> None:
@@ -60,10 +59,12 @@ class Rounds:
 
 
 class _Round(threading.Thread):
-    def __init__(self, rescuer: Rescuer, every_seconds: float, repaired: Callable[[], None], *, share: float) -> None:
-        super().__init__(name=f"rescuer {every_seconds:g} s", daemon=True)
-        self._rescuer, self._every_seconds, self._repaired, self._share = rescuer, every_seconds, repaired, share
-        self._pause_seconds = every_seconds
+    def __init__(
+        self, rescuer: Rescuer, every_seconds: float, repaired: Callable[[], None], *, lists_a_shelf: bool
+    ) -> None:
+        super().__init__(name=f"rescuer {every_seconds:g} s{' shelf' * lists_a_shelf}", daemon=True)
+        self._rescuer, self._every_seconds, self._repaired = rescuer, every_seconds, repaired
+        self._lists_a_shelf, self._pause_seconds = lists_a_shelf, every_seconds
         self._woken = threading.Event()
         self._leading = self._stopping = False
         self._terms_led = 0  # how often this worker began or ceased to lead
@@ -95,10 +96,15 @@ class _Round(threading.Thread):
                 self._repaired()
         except Exception:  # noqa: BLE001 - whatever it was, the next look is due all the same
             _LOG.exception("the rescuer stumbled; it looks again soon")
-        rest_seconds = (time.monotonic() - began) / self._share
-        self._pause_seconds = max(self._every_seconds, min(_LONGEST_REST_SECONDS, rest_seconds))
+        if self._lists_a_shelf:
+            self._pause_seconds = rest_seconds(self._every_seconds, time.monotonic() - began)
         if begun_in == self._terms_led:  # else the look was that of an earlier leader
             self.has_looked = True
+
+
+def rest_seconds(every_seconds: float, look_seconds: float) -> float:
+    """How long to rest after a look at a shelf: so that looks take a fiftieth of the time, yet 10 minutes at most."""
+    return max(every_seconds, min(look_seconds / _LOOKS_SHARE, _LONGEST_REST_SECONDS))
 
 
 def _pace(invariant: Invariant) -> tuple[float, bool]:

@@ -50,7 +50,7 @@ def live(connection: Connection, which: Which) -> list[Picked]:
 
 
 def prioritize(connection: Connection, which: Which, priority: int) -> Counter[str]:
-    """Give those that wait or run this priority; how many of each step."""
+    """Give those that wait or run, and so the jobs that follow them, this priority; how many of each step."""
     given = update(jobs).where(LIVE, *_meant(which)).values(priority=priority).returning(jobs.c.step)
     return Counter(connection.execute(given).scalars())
 

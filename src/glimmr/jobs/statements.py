@@ -54,8 +54,8 @@ _FENCE = and_(
     jobs.c.epoch == bindparam("held_epoch"),
     RUNNING,
 )
-# A lease that ends later than any could was given before the clock of leases was set back: its worker, if it lives, has
-# put it right long before anybody may ask (`steady`).
+# A lease that ends much later than any could was given before the clock of leases was set back: its worker, if it
+# lives, has put it right long before anybody may ask (`steady`).
 _EXPIRED = and_(
     RUNNING,
     or_(
@@ -234,6 +234,7 @@ LEASE_NOW = select(_LEASE_NOW)
 APPOINT = update(jobs).where(_OF_KEY).values(run_at=bindparam("when"))
 APPOINTMENT = select(jobs.c.run_at, jobs.c.attempt).where(_OF_KEY)
 STRIKE = delete(jobs).where(_OF_KEY)
+PRIORITY = select(jobs.c.priority).where(jobs.c.id == bindparam("job_id"))
 RUN_AT = select(jobs.c.run_at).where(jobs.c.id == bindparam("job_id"))
 FROM_THE_FUTURE = (
     update(jobs)

@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable
 
+from glimmr.jobs import ledger
 from glimmr.jobs.job import Terms
 from glimmr.stores.clock import boot_seconds
+from glimmr.stores.database import Connection
 
 _GRACE_SECONDS, _LONGEST_SETTLE_SECONDS = 2.0, 6.0
 _LEAST_GAP_SECONDS = 1.0
@@ -28,25 +30,24 @@ class Steady:
         self._settled_at = self._beat_at + self._settle_seconds
         self._ahead_seconds: float | None = None
 
-    def beat(self, lease_time: float) -> None:
-        """A beat has just been written, when the database's clock of leases said `lease_time`."""
+    def beat(self, ahead_seconds: float) -> None:
+        """A beat has just been written, with the clock of leases so far ahead (the function `ahead_seconds`)."""
         now = boot_seconds()
         if now - self._beat_at > self._longest_gap_seconds:
             self._settled_at = max(self._settled_at, now + self._settle_seconds)
         self._beat_at = now
-        self.heed(lease_time)
+        self.heed(ahead_seconds)
 
-    def heed(self, lease_time: float) -> None:
-        """The clock of leases has just said `lease_time`: trust no lease for a while when somebody has set it since."""
-        now, before_seconds = boot_seconds(), self._ahead_seconds
-        self._ahead_seconds = lease_time - now
-        if before_seconds is not None and abs(self._ahead_seconds - before_seconds) > _LEAST_JUMP_SECONDS:
-            self._settled_at = now + self._beat_seconds + _GRACE_SECONDS
+    def heed(self, ahead_seconds: float) -> None:
+        """Trust no lease for a while when somebody has set the clock of leases since this was last told."""
+        before_seconds, self._ahead_seconds = self._ahead_seconds, ahead_seconds
+        if before_seconds is not None and abs(ahead_seconds - before_seconds) > _LEAST_JUMP_SECONDS:
+            self._settled_at = boot_seconds() + self._beat_seconds + _GRACE_SECONDS
 
     def prove(self, beat: Callable[[], float]) -> None:
         """Beat until it is long enough: for who has no worker's heartbeat.
 
-        `beat` writes to the database and returns its clock of leases.
+        `beat` writes to the database and returns `ahead_seconds`.
         """
         while not self.is_long_enough():
             self.beat(beat())
@@ -56,3 +57,8 @@ class Steady:
         """Whether a lease that has run out now has run out for want of its worker."""
         now = boot_seconds()
         return now - self._beat_at <= self._longest_gap_seconds and now >= self._settled_at
+
+
+def ahead_seconds(connection: Connection) -> float:
+    """How far the clock of leases is ahead of this machine's: always the same, unless somebody sets it."""
+    return ledger.lease_time(connection) - boot_seconds()

@@ -10,7 +10,7 @@ from glimmr.jobs.invariant import Invariant, Violation
 from glimmr.jobs.job import Attempt, NewJob, Step, Terms
 from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.rescues import rescues
-from glimmr.jobs.steady import Steady
+from glimmr.jobs.steady import Steady, ahead_seconds
 from glimmr.jobs.verdict import Decide
 from glimmr.jobs.worker import work
 from glimmr.pipeline.download_step import DownloadStep
@@ -119,7 +119,7 @@ def cure(parts: Parts) -> Callable[[Invariant, Violation], bool]:
 
     def beat() -> float:
         parts.database.write(lambda connection: ledger.beat(connection, "doctor", terms.lease_seconds))
-        return parts.database.read(ledger.lease_time)
+        return parts.database.read(ahead_seconds)
 
     def once(invariant: Invariant, violation: Violation) -> bool:
         if invariant.by_time and not parts.alone:

@@ -1,7 +1,8 @@
 """Moments and leases in SQL: one expression for both databases, each reading the clock that can be trusted there.
 
-A moment is wall time. A lease is measured on a clock nobody sets: on PostgreSQL the server's, on SQLite the machine's
-time since boot together with the boot's id (a lease of an earlier boot has run out).
+A moment is wall time. A lease is measured on SQLite by the machine's time since boot, which nobody sets, together with
+the boot's id (a lease of an earlier boot has run out); on PostgreSQL by the server's wall time, the only clock that all
+machines share: that somebody set it is noticed (`jobs.steady`).
 """
 
 import sqlite3

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from glimmr.jobs.job import Ending, Job, NewJob
 
 LEASE_SECONDS, FRESH_SECONDS, MAX_STALLS, PER_HOST = 45.0, 5.0, 2, 1
-LONGEST_SECONDS = LEASE_SECONDS + 300.0  # nobody gives a lease that ends later: the clock of leases was set back
+LONGEST_SECONDS = 10 * LEASE_SECONDS + 300.0  # nobody gives a lease that ends later: the clock of leases was set back
 
 
 @dataclass

@@ -65,6 +65,20 @@ def test_prioritized_jobs_start_first_and_so_do_those_that_follow_them(database:
     assert [job.args["n"] for job in later.ran] == [1, "of another", 0, 2]
 
 
+@pytest.mark.parametrize("priority", [-10, 10])
+def test_what_follows_a_running_job_has_the_priority_it_was_given_meanwhile(database: Database, priority: int) -> None:
+    async def do(job: Job, tell: Tell) -> Result:
+        given = database.write(lambda c: selection.prioritize(c, Which(ids=(job.id,)), priority))
+        assert given == Counter(toy=1)
+        own = NewJob(step="later", args={"own": True}, priority=3)
+        return Result(outcome=Outcome.OK, next=[NewJob(step="later"), own])
+
+    put(database, NewJob(step="toy"))
+    asyncio.run(work_off(database, {"toy": Toy(do)}))
+    listed = database.read(lambda c: ledger.listing(c, step="later"))
+    assert {bool(job["args"]): job["priority"] for job in listed} == {False: priority, True: 3}
+
+
 def test_jobs_are_cancelled_by_what_their_columns_say(database: Database) -> None:
     put(database, *toys_of(5), NewJob(step="other", host="h1.test"))
     told = cancel(database, {"toy": Toy(), "other": Toy()}, Which(step="toy", host="h1.test"))

@@ -17,7 +17,7 @@ from glimmr.jobs.invariant import Count, Invariant, Violation, reading, writing
 from glimmr.jobs.job import Ending, NewJob, Terms
 from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.rescues import rescues
-from glimmr.jobs.rounds import Rounds
+from glimmr.jobs.rounds import Rounds, rest_seconds
 from glimmr.jobs.steady import Steady
 from glimmr.jobs.tables import jobs
 from glimmr.outcomes import Outcome
@@ -252,23 +252,21 @@ def test_a_backlog_of_hours_is_left_alone(database: Database) -> None:
     assert len(database.read(lambda c: ledger.listing(c, most=1000))) == 200
 
 
+@pytest.mark.parametrize(("look_seconds", "rest"), [(0.01, 30.0), (0.6, 30.0), (2.0, 100.0), (60.0, 600.0)])
+def test_what_lists_a_shelf_rests_longer_where_it_takes_longer(look_seconds: float, rest: float) -> None:
+    assert rest_seconds(30.0, look_seconds) == rest
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_lists_a_shelf_rests_longer_than_it_looks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glimmr.jobs.rounds._SHARE", 0.5)
-    looks: list[tuple[float, float]] = []
-
-    def slow() -> None:
-        began = time.monotonic()
-        time.sleep(0.2)
-        looks.append((began, time.monotonic()))
-
-    shelf = replace(watched("shelf", 0.01, slow), lists_a_shelf=True)
-    rounds = Rounds(database, [shelf], Steady(TERMS), lambda: None)
+def test_invariants_of_one_pace_that_list_a_shelf_have_a_thread_of_their_own(database: Database) -> None:
+    looks: list[str] = []
+    rows = watched("rows", 30.0, lambda: looks.append(threading.current_thread().name))
+    shelf = replace(watched("shelf", 30.0, lambda: looks.append(threading.current_thread().name)), lists_a_shelf=True)
+    rounds = Rounds(database, [rows, shelf], Steady(TERMS), lambda: None)
     rounds.start()
     rounds.lead(True)
     try:
-        until(lambda: len(looks) > 1)
+        until(lambda: rounds.have_looked)
     finally:
         rounds.stop()
-    (_, ended), (began, _), *_ = looks
-    assert began - ended >= 0.2 / 0.5 * 0.9
+    assert sorted(looks) == ["rescuer 30 s", "rescuer 30 s shelf"]
