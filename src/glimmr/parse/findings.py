@@ -36,7 +36,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "GL-OTHER-HEADER",
             "error",
-            "a later document in the JSON has another header; its items were read, the header is the first document's",
+            "a later or inner document in the JSON has another header; its items were read, the first header counts",
             "Glimmr",
         ),
         Rule("GL-XML-BROKEN", "error", "the XML around the records is malformed; the records were read", "XML 1.0"),

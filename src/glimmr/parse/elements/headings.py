@@ -1,4 +1,4 @@
-"""Several documents in one text: what the later ones say of themselves that the first one does not."""
+"""Several documents in one text: what they say of themselves that is not in the header."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class OtherHeading:
-    """A later document with another header: where it begins, the first key that differs, what it says."""
+    """A document with another header: where it begins, the first key that differs, what it says."""
 
     byte: int
     key: str
@@ -30,20 +30,23 @@ class OtherHeading:
 
 
 class Headings:
-    """Counts the documents whose header is not that of the first; keeps the first few."""
+    """Counts the documents whose header is not that of the text; keeps the first few."""
 
     def __init__(self) -> None:
-        self._documents = 0
+        self._first: Heading | None = None
         self.count = 0
         self.first: list[OtherHeading] = []
 
     def close(self, heading: Heading, root: dict[str, Any]) -> None:
-        """A document has ended. `root` is what all have said; what a later one has added to it is taken back."""
-        self._documents += 1
-        if self._documents == 1:
-            return
-        other = {key: value for key, value in heading.said.items() if key in heading.added or root.get(key) != value}
-        for key in heading.added:
+        """A document has ended. `root` is what all have said; what a later one has added to it is taken back.
+
+        An object around the first document ends behind it, but is no later one: what it says is the header's, too.
+        """
+        if self._first is None:
+            self._first = heading
+        added = heading.added if heading.byte > self._first.byte else ()
+        other = {key: value for key, value in heading.said.items() if key in added or root.get(key) != value}
+        for key in added:
             del root[key]
         if not root:  # those before said nothing: this is the header
             root.update(other)
