@@ -1,6 +1,8 @@
 """Whatever is mended in JSON is told, with the byte of the file where it stands and how often it was."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,24 @@ def test_words_before_the_document_are_told_and_bytes_are_counted_from_the_file_
     assert text[:inside].endswith('"gross_charge": 3,')
     prose = "Call {us} or [write] to us\nfor prices, please\nand thanks\n" * 20
     assert "GL-JSON-BROKEN" not in read(tmp_path / "prose", prose).findings()
+
+
+@pytest.mark.parametrize("before", ["data = ", ")]}'\n", "\ufeff// prices\nvar x = "])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_bytes_are_counted_from_the_first_one_of_what_guards_the_document(
+    tmp_path: Path, before: str, pack: Callable[[bytes], bytes]
+) -> None:
+    two = document([item("J\xe9", gross_charge=1)], hospital_name="East Mercy").replace("\\u00e9", "\xe9")
+    text = TEXT.replace(', {"description": "I2"', ',, {"description": "I2"') + two
+    raw = before.encode() + text.encode("cp1252")
+    got = read(tmp_path, pack(raw))
+    assert len(got.charges) == 7
+    second = raw.rindex(b"{\"hospital_name")
+    assert told(got) == (2, [raw.index(b",,") + 1, second])
+    assert told(got, "GL-OTHER-HEADER") == (1, [second])
+    assert told(got, "GL-ENCODING") == (1, [raw.index(b"\xe9")])
+    cut = raw[: raw.index(b'"I4"')]
+    assert told(read(tmp_path, pack(cut)), "GL-CUT") == (1, [len(cut)])
 
 
 def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Path) -> None:
