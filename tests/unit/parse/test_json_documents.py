@@ -17,6 +17,11 @@ def table(name: str, **said: Any) -> dict[str, Any]:
     return {**said, "standard_charge_information": [item(name, gross_charge=1)]}
 
 
+def flaws(got: Read) -> list[str | None]:
+    """What was mended."""
+    return [one.value for f in got.member.findings if f.code == "GL-JSON-BROKEN" for one in f.examples]
+
+
 def others(got: Read) -> list[tuple[str, str | None]]:
     """The key and the text of every other header."""
     return [
@@ -73,6 +78,23 @@ def test_an_inner_document_that_contradicts_the_object_around_it_is_told(tmp_pat
     got = read(tmp_path / "b", json.dumps({"hospitals": [inner], "hospital_name": "Mercy Health"}))
     assert got.member.header.hospital_name == "West Mercy"
     assert others(got) == [("hospital_name", "from /sci/0 on; hospital_name: Mercy Health")]
+
+
+def test_of_a_key_that_is_there_twice_the_first_value_counts_in_every_document(tmp_path: Path) -> None:
+    one = document([item("A", gross_charge=1)], version="2.0.0")
+    two = one.replace('"version": "2.0.0"', '"version": "2.0.0", "version": "2.1.0"')
+    for at, text in enumerate((two + "\n" + one, one + "\n" + two)):
+        got = read(tmp_path / str(at), text)
+        assert (len(got.charges), got.member.header.version) == (2, "2.0.0")
+        assert "the key 'version' is there already; the first one counts" in flaws(got)
+        assert others(got) == []
+
+
+def test_of_a_table_that_is_there_twice_both_are_read_and_none_is_said_to_count(tmp_path: Path) -> None:
+    text = json.dumps(table("A")).replace("}]}]}", '}]}], "standard_charge_information": [%s]}')
+    got = read(tmp_path, text % json.dumps(item("B", gross_charge=1)))
+    assert [charge["description"] for charge in got.charges] == ["A", "B"]
+    assert flaws(got) == ["the key 'standard_charge_information' is there already"]
 
 
 def test_an_object_around_a_later_document_is_a_later_one_too(tmp_path: Path) -> None:

@@ -135,7 +135,8 @@ class Document:
         level = self._levels[-1]
         key = text_of(raw)
         if key in level.keys:
-            self._tell(f"the key {key!r} is there already; the first one counts")
+            is_said = key in level.said and self._cursor.peek() != b"["  # what is in lists is read in both
+            self._tell(f"the key {key!r} is there already{'; the first one counts' * is_said}")
         elif len(level.keys) < _MOST_ROOT_KEYS:
             level.keys.add(key)
         return key
@@ -334,7 +335,7 @@ class Document:
     def _say(self, key: str, value: Any) -> None:
         """A value of the innermost level; in the root's name too, when nobody has said it before."""
         level = self._levels[-1]
-        level.said[key] = value
+        level.said.setdefault(key, value)
         if key not in self.root and len(self.root) < _MOST_ROOT_KEYS:
             self.root[key] = value
             if level.heading is not None:
