@@ -39,7 +39,7 @@ RULES: dict[str, Rule] = {
             "a later or inner document in the JSON has another header; its items were read, the first header counts",
             "Glimmr",
         ),
-        Rule("GL-XML-BROKEN", "error", "the XML around the records is malformed; the records were read", "XML 1.0"),
+        Rule("GL-XML-BROKEN", "error", "the XML has NULs, or is malformed around the records, which were read", "XML 1.0"),
         Rule("GL-MEMBER", "warning", "a member of the archive, or a sheet of the workbook, gave no prices", "Glimmr"),
         Rule("GL-HIDDEN-SHEET", "info", "the sheet is hidden in its workbook; it was read", "Glimmr"),
         Rule("GL-ENCODING", "warning", "not all of the text is UTF-8", "Glimmr"),

@@ -216,6 +216,17 @@ def test_the_place_of_odd_characters_in_xml_is_told(tmp_path: Path) -> None:
     assert (odd, len(shown), shown[0]) == (9, 5, raw.index(b"\xe9"))
 
 
+def test_nuls_in_xml_are_counted_and_the_first_ones_told_by_byte(tmp_path: Path) -> None:
+    rows = "".join(f"<r><Description>M\0RI {n}</Description><CPT>70551</CPT><Price>{n}.5</Price></r>" for n in range(9))
+    raw = f"<x>{rows}</x>".encode()
+    got = read(tmp_path, raw)
+    assert [charge["description"] for charge in got.charges] == [f"MRI {n}" for n in range(9)]
+    count, shown = told(got, "GL-XML-BROKEN")
+    assert (count, len(shown), shown[0]) == (9, 5, raw.index(b"\0"))
+    assert {raw[at] for at in shown} == {0}
+    assert "GL-XML-BROKEN" not in read(tmp_path / "sound", raw.replace(b"\0", b"")).findings()
+
+
 @pytest.mark.parametrize("block_bytes", BLOCKS)
 @pytest.mark.parametrize("indent", [None, 1])
 def test_a_cut_is_told_with_its_byte_and_item(tmp_path: Path, indent: int | None, block_bytes: int) -> None:

@@ -29,6 +29,7 @@ def read(stream: Readable, intake: Intake) -> None:
     finally:
         facts.encoding = "cp1252" if text.recoded_lines else text.encoding
         intake.findings.add_places("GL-ENCODING", text.odd.count, [(byte, None) for byte in text.odd.first])
+        intake.findings.add_places("GL-XML-BROKEN", text.nuls.count, [(byte, "NUL") for byte in text.nuls.first])
 
 
 def _read(text: Text, intake: Intake) -> None:
