@@ -108,6 +108,12 @@ def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Pat
     ]
 
 
+def test_of_several_flaws_in_one_item_the_first_is_counted(tmp_path: Path) -> None:
+    text = TEXT.replace('"I2"', '"I2\t"').replace('"gross_charge": 3}', '"gross_charge": NaN,}')
+    got = read(tmp_path, text.replace("West", "We\tst").replace("Mercy", "Mer\tcy"))
+    assert (told(got)[0], len(got.charges)) == (2, 6)
+
+
 @pytest.mark.parametrize("text", [TEXT, json.dumps(json.loads(TEXT), indent=1), json.dumps(RECORDS)])
 @pytest.mark.parametrize("block_bytes", BLOCKS)
 def test_sound_json_has_no_such_finding(tmp_path: Path, text: str, block_bytes: int) -> None:

@@ -54,7 +54,7 @@ class Places:
 
 
 class Flaws:
-    """What had to be mended: a count, and the first places (byte of the file, what is wrong there)."""
+    """What had to be mended (in an element its first flaw): a count, and the first places (byte of the file, what is wrong there)."""
 
     def __init__(self) -> None:
         self.count = 0
