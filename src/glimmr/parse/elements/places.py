@@ -74,7 +74,7 @@ class Flaws:
 
 def _whole(raw: bytes, end: int) -> int:
     r"""Where a piece may end that should end at `end`: behind the character, or the `\r\n`, that stands there."""
-    if raw[end - 1 : end] == b"\r":
+    if raw[end - 1 : end + 1] == b"\r\n":
         return end + 1
     for _ in range(3):
         if end < len(raw) and raw[end] & 0xC0 == 0x80:
