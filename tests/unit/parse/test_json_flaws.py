@@ -90,12 +90,14 @@ def test_bytes_are_counted_from_the_first_one_of_what_guards_the_document(
     raw = before.encode() + text.encode("cp1252")
     got = read(tmp_path, pack(raw))
     assert len(got.charges) == 7
-    second = raw.rindex(b"{\"hospital_name")
+    second = raw.rindex(b'{"hospital_name')
     assert told(got) == (2, [raw.index(b",,") + 1, second])
     assert told(got, "GL-OTHER-HEADER") == (1, [second])
     assert told(got, "GL-ENCODING") == (1, [raw.index(b"\xe9")])
     cut = raw[: raw.index(b'"I4"')]
     assert told(read(tmp_path, pack(cut)), "GL-CUT") == (1, [len(cut)])
+    broken = before.encode() + b'{"prices": "are told", on request}'
+    assert f": byte {broken.index(b'on request')}: no key" in read(tmp_path, pack(broken)).report.message
 
 
 def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from glimmr.parse.elements.cursor import Cursor
 from glimmr.parse.elements.guess import Kind, has_lone_payers, kind_of, opens_item, text_of
 from glimmr.parse.elements.headings import Heading, Headings
 from glimmr.parse.elements.listing import Listing, Numbered, Rejected
-from glimmr.parse.elements.places import Flaws
 from glimmr.parse.elements.repair import Flaw, mended
 from glimmr.parse.elements.shapes import Shapes
 from glimmr.parse.elements.split import after_comma, near_value_end
+from glimmr.parse.findings import Spots
 from glimmr.parse.objects.loose import Loose
 from glimmr.parse.objects.signs import is_scalar
 from glimmr.parse.text import TextBlock
@@ -80,8 +80,8 @@ class Document:
         self.shapes = Shapes()
         self.root: dict[str, Any] = {}
         self.has_table = False  # CMS's
-        self.flaws = Flaws()  # what was mended, in and around the lists
-        self.others = Headings()
+        self.flaws = Spots()  # what was mended, in and around the lists: in an element the first place
+        self.headings = Headings()
         self.cut: str | None = None  # where, when the text ends too early
 
     def read(self) -> Iterator[Numbered | Rejected | Section]:
@@ -288,7 +288,7 @@ class Document:
         """Close the innermost level."""
         heading = self._levels.pop().heading
         if heading is not None and (heading.has_table or not self._levels):
-            self.others.close(heading, self.root)
+            self.headings.close(heading, self.root)
 
     def _path(self, key: str | None) -> str:
         """The JSON pointer (RFC 6901) of a value in the innermost level; that of everything in the root is ""."""
@@ -369,6 +369,6 @@ class Document:
             if cursor.left_bytes > _LONGEST_VALUE_BYTES or not cursor.more():
                 break
         if self._last is None:
-            byte, what = self.flaws.first[0]
-            raise Unparseable(f"the JSON is malformed: byte {byte}: {what}", reason="broken_structure")
+            flaw = self.flaws.first[0]
+            raise Unparseable(f"the JSON is malformed: byte {flaw.byte}: {flaw.value}", reason="broken_structure")
         return False

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glimmr.parse.findings import Spots
 from glimmr.parse.objects.flatten import as_json
-
-_MOST_SHOWN = 5  # as many as a finding shows
 
 
 @dataclass(slots=True)
@@ -20,22 +19,12 @@ class Heading:
     added: list[str] = field(default_factory=list[str])  # the keys that nobody had said before
 
 
-@dataclass(frozen=True, slots=True)
-class OtherHeading:
-    """A document with another header: where it begins, the first key that differs, what it says."""
-
-    byte: int
-    key: str
-    text: str
-
-
 class Headings:
-    """Counts the documents whose header is not that of the text; keeps the first few."""
+    """Which documents have another header: where each begins, the first key that differs, what it says."""
 
     def __init__(self) -> None:
         self._first: Heading | None = None
-        self.count = 0
-        self.first: list[OtherHeading] = []
+        self.others = Spots()
 
     def close(self, heading: Heading, root: dict[str, Any]) -> None:
         """A document has ended. `root` is what all have said; what a later one has added to it is taken back.
@@ -50,12 +39,8 @@ class Headings:
             del root[key]
         if not root:  # those before said nothing: this is the header
             root.update(other)
-            return
-        if not other:
-            return
-        self.count += 1
-        if len(self.first) < _MOST_SHOWN:
-            self.first.append(OtherHeading(heading.byte, next(iter(other)), _text(heading, other)))
+        elif other:
+            self.others.add(heading.byte, _text(heading, other), next(iter(other)))
 
 
 def _text(heading: Heading, other: Mapping[str, Any]) -> str:

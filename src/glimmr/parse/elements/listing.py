@@ -11,10 +11,10 @@ import msgspec
 
 from glimmr.errors import Unparseable
 from glimmr.parse.elements.cursor import Cursor
-from glimmr.parse.elements.places import Flaws
 from glimmr.parse.elements.repair import Flaw
 from glimmr.parse.elements.shapes import UnreadableError
 from glimmr.parse.elements.split import Spans, near_value_end, spans
+from glimmr.parse.findings import Spots
 
 Numbered = tuple[Sequence[int], list[Any]]  # the numbers of some elements, and the elements
 _BLANKS = b" \t\r\n,"
@@ -63,7 +63,7 @@ class Listing:
     """Elements from the cursor's place up to the `]` of their list; when `bare`, up to the end of the text."""
 
     def __init__(
-        self, cursor: Cursor, decoder: Decoder, limit_bytes: int, flaws: Flaws, *, path: str, bare: bool, number: int
+        self, cursor: Cursor, decoder: Decoder, limit_bytes: int, flaws: Spots, *, path: str, bare: bool, number: int
     ) -> None:
         self._cursor = cursor
         self._decoder = decoder

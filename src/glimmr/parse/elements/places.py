@@ -1,10 +1,8 @@
-"""Which byte of the file an offset in its clean text was, and how much of the text is malformed, and where first."""
+"""Which byte of the file an offset in its clean text was."""
 
 from dataclasses import dataclass
 
 from glimmr.parse.text import TextBlock, cleaned
-
-_MOST_PLACES = 5  # as many as a finding shows
 
 
 @dataclass(slots=True)
@@ -51,25 +49,6 @@ class Places:
         """The byte in the file (UTF-16: in the text as UTF-8) of an offset in the text."""
         found = next((one for one in reversed(self._pieces) if one.begins <= offset), None)
         return offset if found is None else found.byte(offset - found.begins)
-
-
-class Flaws:
-    """What had to be mended (in an element its first flaw): a count, and the first places (byte of the file, what is wrong there)."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[tuple[int, str]] = []
-
-    def add(self, byte: int, what: str) -> None:
-        """One more."""
-        self.count += 1
-        if self.wanted:
-            self.first.append((byte, what))
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a place is worth to be looked up."""
-        return len(self.first) < _MOST_PLACES
 
 
 def _whole(raw: bytes, end: int) -> int:
