@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glimmr.errors import NoPriceTable, Unparseable
-from glimmr.parse.elements.cursor import Cursor
+from glimmr.parse.elements.cursor import Cursor, odd_commas
 from glimmr.parse.elements.guess import Kind, has_lone_payers, kind_of, opens_item, text_of
 from glimmr.parse.elements.headings import Heading, Headings
 from glimmr.parse.elements.listing import Listing, Numbered, Rejected
@@ -128,7 +128,7 @@ class Document:
         if self._levels:
             self.cut = f"behind {self._place}"
         elif self._cursor.commas:
-            self._tell("a comma is too many")
+            self._tell(odd_commas(self._cursor.commas, 0))
 
     def _key(self, raw: bytes) -> str:
         """The key that the cursor has just passed."""
@@ -145,7 +145,7 @@ class Document:
         """Between two values stands one comma, nowhere else any. In the root stands one value."""
         if self._levels:
             if self._cursor.commas != due:
-                self._tell("a comma is missing" if self._cursor.commas < due else "a comma is too many")
+                self._tell(odd_commas(self._cursor.commas, due))
             return
         mark = self._cursor.peek()
         if mark not in b"}]":

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from glimmr.errors import Unparseable
-from glimmr.parse.elements.cursor import Cursor
+from glimmr.parse.elements.cursor import Cursor, odd_commas
 from glimmr.parse.elements.repair import Flaw
 from glimmr.parse.elements.shapes import UnreadableError
 from glimmr.parse.elements.split import Spans, near_value_end, spans
@@ -189,7 +189,7 @@ class Listing:
         if self._bare:
             self._tell_bare(at, _JOINED if commas else _RUN_ON)
         else:
-            self._tell(at, "a comma is missing" if commas < due else "a comma is too many")
+            self._tell(at, odd_commas(commas, due))
 
     def _tell_bare(self, at: int, what: str) -> None:
         """Once: brackets are missing around all of them."""
