@@ -26,7 +26,6 @@ def read_text(stream: Stream, intake: Intake) -> None:
         intake.facts = Facts(begins=begins_at)
         stream.seekable().seek(begins_at)
         _read_json(stream, intake, nothing)
-        intake.findings.add("GL-JSON-BROKEN", "byte 0", value="words stand before the document")
 
 
 def _read_json(stream: Stream, intake: Intake, nothing: NoPriceTable) -> None:
@@ -37,3 +36,6 @@ def _read_json(stream: Stream, intake: Intake, nothing: NoPriceTable) -> None:
             raise
         intake.facts = Facts(format=str(Kind.DELIMITED))
         raise NoPriceTable(f"{nothing}; and no JSON", reason=nothing.reason) from nothing
+    finally:  # even when it ends early
+        if intake.facts.format == Kind.JSON:
+            intake.findings.add("GL-JSON-BROKEN", "byte 0", value="words stand before the document")

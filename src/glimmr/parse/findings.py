@@ -1,13 +1,15 @@
 """What is wrong or odd in a file: every code in one table, counted in flat memory with its first examples."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from glimmr.model import Example, Finding
 from glimmr.parse.rules.book import CMS_RULES, EDITIONS, FLAG_SOURCES, Rule
 from glimmr.price_table import FLAGS
 
-__all__ = ["EDITIONS", "RULES", "Findings", "Rule", "code_of_flag"]
+__all__ = ["EDITIONS", "RULES", "Findings", "Rule", "Spots", "code_of_flag"]
 
 _EXAMPLES = 5
 _VALUE_CHARACTERS = 200
@@ -36,15 +38,49 @@ RULES: dict[str, Rule] = {
         Rule(
             "GL-OTHER-HEADER",
             "error",
-            "a later document in the JSON has another header; its items were read, the header is the first document's",
+            "a later or inner document in the JSON has another header; its items were read, the first header counts",
             "Glimmr",
         ),
-        Rule("GL-XML-BROKEN", "error", "the XML around the records is malformed; the records were read", "XML 1.0"),
+        Rule(
+            "GL-XML-BROKEN", "error", "the XML has NULs or is malformed around its records; they were read", "XML 1.0"
+        ),
         Rule("GL-MEMBER", "warning", "a member of the archive, or a sheet of the workbook, gave no prices", "Glimmr"),
         Rule("GL-HIDDEN-SHEET", "info", "the sheet is hidden in its workbook; it was read", "Glimmr"),
         Rule("GL-ENCODING", "warning", "not all of the text is UTF-8", "Glimmr"),
     )
 }
+
+
+class Spot(NamedTuple):
+    """A byte where something is odd: what it is, and of which field."""
+
+    byte: int
+    value: str | None = None
+    name: str | None = None
+
+
+class Spots:
+    """How often something odd was found in a member's bytes, and where first: as many places as a finding shows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[Spot] = []
+
+    @property
+    def wanted(self) -> int:
+        """How many more places are worth to be looked up."""
+        return _EXAMPLES - len(self.first)
+
+    def add(self, byte: int, value: str, name: str | None = None) -> None:
+        """One more."""
+        self.count += 1
+        if self.wanted:
+            self.first.append(Spot(byte, value, name))
+
+    def add_many(self, count: int, places: Iterator[int], value: str | None = None) -> None:
+        """`count` more; their bytes are asked for while they are wanted."""
+        self.count += count
+        self.first += [Spot(byte, value) for byte in itertools.islice(places, self.wanted)]
 
 
 @dataclass(slots=True)
@@ -76,11 +112,11 @@ class Findings:
             short = None if value is None else value[:_VALUE_CHARACTERS]
             seen.examples.append(Example(position=position, field=name, value=short))
 
-    def add_places(self, code: str, count: int, first: Sequence[tuple[int, str | None]]) -> None:
-        """`count` more of `code`, of which the first stand at these bytes of the member."""
-        for byte, value in first:
-            self.add(code, f"byte {byte}", value=value)
-        self.add(code, count=count - len(first))
+    def add_spots(self, code: str, spots: Spots) -> None:
+        """As many of `code` as were found in the bytes of the member."""
+        for one in spots.first:
+            self.add(code, f"byte {one.byte}", name=one.name, value=one.value)
+        self.add(code, count=spots.count - len(spots.first))
 
     def wanted(self, code: str) -> int:
         """How many more examples of `code` would be kept."""

@@ -212,6 +212,7 @@ def _read_single(member: Member, intake: Intake) -> None:
     if read is None:
         unread = Unparseable(f"{member.kind} is not read yet", reason="unsupported_format")
         raise _NO_FORMAT.get(member.kind, unread)
+    intake.facts.begins = member.stream.skipped_bytes
     if member.kind is Kind.DELIMITED:
         read_text(member.stream, intake)
     else:

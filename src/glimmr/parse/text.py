@@ -1,7 +1,6 @@
 r"""Bytes of any encoding → blocks of clean UTF-8 text: no BOM, no NUL, line ends `\n`, cp1252 lines recoded."""
 
 import codecs
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from glimmr.parse.findings import Spots
 from glimmr.sniff.kinds import HEAD_BYTES, utf16_encoding
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _LONG_LINE_BYTES = 1 << 20
-_MOST_PLACES = 5  # as many as a finding shows
 _UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # bytes cp1252 leaves undefined: read as latin-1 (WHATWG does the same)
 _CP1252 = "".join(chr(b) if b in _UNDEFINED else bytes([b]).decode("cp1252") for b in range(256))
 
@@ -40,7 +39,7 @@ class Readable(Protocol):
 class TextBlock:
     """A piece of text as UTF-8, and where in it (byte offsets) lines begin that were recoded or lost NUL bytes.
 
-    `begins` is the byte of the stream it begins at; `raw` are its bytes there, where they differ and were asked for.
+    `begins` is the byte of the member it begins at; `raw` are its bytes there, where they differ and were asked for.
     """
 
     data: bytes
@@ -77,16 +76,16 @@ def _shifted(places: tuple[int, ...], by: int) -> tuple[int, ...]:
 class Text:
     """The text of a stream, block by block. Blocks end at a line end where there is one."""
 
-    def __init__(self, stream: Readable, block_bytes: int, *, tells_places: bool = False) -> None:
+    def __init__(self, stream: Readable, block_bytes: int, *, tells_places: bool = False, begins: int = 0) -> None:
         self._stream = stream
         self._block_bytes = block_bytes
         self._tells_places = tells_places
-        self._begins = 0  # the byte of the stream where the next block begins
+        self._begins = begins  # the byte of the member where the next block begins
         self.encoding: str | None = None  # known after the first block
         self.recoded_lines = 0
         self.read_bytes = 0  # of the stream
-        self.odd = Odd()  # bytes that are no UTF-8, when places are told
-        self.nuls = Odd()
+        self.odd = Spots()  # bytes that are no UTF-8, when places are told
+        self.nuls = Spots()
 
     def __iter__(self) -> Iterator[TextBlock]:
         decoder = None
@@ -132,9 +131,9 @@ class Text:
             without_nul = _begins(data, _lines_with_nul(raw)) if b"\x00" in raw else ()
             return TextBlock(data, recoded, without_nul)
         if b"\x00" in raw:
-            self.nuls.add(raw.count(b"\x00"), _nuls(raw), self._begins)
+            self.nuls.add_many(raw.count(b"\x00"), (self._begins + at for at in _nuls(raw)), "NUL")
         if recoded:
-            self.odd.add(_count_odd(raw), _odd(raw), self._begins)
+            self.odd.add_many(_count_odd(raw), (self._begins + at for at in _odd(raw)))
         return TextBlock(data, recoded, begins=self._begins, raw=None if data is raw else raw)
 
 
@@ -152,20 +151,6 @@ def _begins(data: bytes, lines: npt.NDArray[np.int64]) -> tuple[int, ...]:
     """Where these lines begin."""
     begins = np.concatenate([[0], np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1])
     return tuple(begins[lines[lines < len(begins)]].tolist())
-
-
-class Odd:
-    """Bytes that do not belong into a text: how many, and where in the stream the first ones are."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[int] = []
-
-    def add(self, count: int, places: Iterator[int], begins: int) -> None:
-        """Some more in a block that begins at a byte of the stream; `places` are asked for while they are wanted."""
-        self.count += count
-        if len(self.first) < _MOST_PLACES:
-            self.first += [begins + at for at in itertools.islice(places, _MOST_PLACES - len(self.first))]
 
 
 def _nuls(data: bytes) -> Iterator[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from .boxes import CSV, zip_of
-from .papers import document, item, read
+from .papers import Read, document, item, read
 
 PRICES = document([item("CT", gross_charge=7)])
 
@@ -36,6 +36,19 @@ def test_what_guards_json_is_passed_over(tmp_path: Path, before: str) -> None:
 def test_json_behind_a_title_is_read_when_it_is_no_delimited_text(tmp_path: Path, before: str, pack: object) -> None:
     got = read(tmp_path, pack(before + PRICES))  # type: ignore[operator]
     assert (got.ended, got.member.format, len(got.charges)) == (("ok", ""), "json", 1)
+
+
+def words_told(got: Read) -> list[str]:
+    values = {one.value: one.position for f in got.member.findings if f.code == "GL-JSON-BROKEN" for one in f.examples}
+    return [at for value, at in values.items() if value == "words stand before the document"]
+
+
+def test_a_title_before_json_is_told_even_when_the_json_is_cut(tmp_path: Path) -> None:
+    text = "hello\n" + document([item(f"CT {n}", gross_charge=7) for n in range(3)])
+    assert words_told(read(tmp_path / "whole", text)) == ["byte 0"]
+    got = read(tmp_path / "cut", text[:-40])
+    assert (got.ended, len(got.charges)) == (("incomplete", "truncated"), 2)
+    assert words_told(got) == ["byte 0"]
 
 
 def test_a_table_with_json_in_its_cells_stays_a_table(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Whatever is mended in JSON is told, with the byte of the file where it stands and how often it was."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,26 @@ def test_words_before_the_document_are_told_and_bytes_are_counted_from_the_file_
     assert "GL-JSON-BROKEN" not in read(tmp_path / "prose", prose).findings()
 
 
+@pytest.mark.parametrize("before", ["data = ", ")]}'\n", "\ufeff// prices\nvar x = "])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_bytes_are_counted_from_the_first_one_of_what_guards_the_document(
+    tmp_path: Path, before: str, pack: Callable[[bytes], bytes]
+) -> None:
+    two = document([item("J\xe9", gross_charge=1)], hospital_name="East Mercy").replace("\\u00e9", "\xe9")
+    text = TEXT.replace(', {"description": "I2"', ',, {"description": "I2"') + two
+    raw = before.encode() + text.encode("cp1252")
+    got = read(tmp_path, pack(raw))
+    assert len(got.charges) == 7
+    second = raw.rindex(b'{"hospital_name')
+    assert told(got) == (2, [raw.index(b",,") + 1, second])
+    assert told(got, "GL-OTHER-HEADER") == (1, [second])
+    assert told(got, "GL-ENCODING") == (1, [raw.index(b"\xe9")])
+    cut = raw[: raw.index(b'"I4"')]
+    assert told(read(tmp_path, pack(cut)), "GL-CUT") == (1, [len(cut)])
+    broken = before.encode() + b'{"prices": "are told", on request}'
+    assert f": byte {broken.index(b'on request')}: no key" in read(tmp_path, pack(broken)).report.message
+
+
 def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Path) -> None:
     text = document([item(f"I{n}", gross_charge=n + 1) for n in range(40)]).replace("}]}, {", ",}]}, {")
     got = read(tmp_path, text)
@@ -86,6 +108,12 @@ def test_every_mended_item_is_counted_and_the_first_five_are_shown(tmp_path: Pat
     assert [value.split(":")[0] for _, _, value in examples(got, "GL-JSON-BROKEN") if value] == [
         f"inside /sci/{n}" for n in range(5)
     ]
+
+
+def test_of_several_flaws_in_one_item_the_first_is_counted(tmp_path: Path) -> None:
+    text = TEXT.replace('"I2"', '"I2\t"').replace('"gross_charge": 3}', '"gross_charge": NaN,}')
+    got = read(tmp_path, text.replace("West", "We\tst").replace("Mercy", "Mer\tcy"))
+    assert (told(got)[0], len(got.charges)) == (2, 6)
 
 
 @pytest.mark.parametrize("text", [TEXT, json.dumps(json.loads(TEXT), indent=1), json.dumps(RECORDS)])
@@ -194,6 +222,17 @@ def test_the_place_of_odd_characters_in_xml_is_told(tmp_path: Path) -> None:
     assert len(got.charges) == 9
     odd, shown = told(got, "GL-ENCODING")
     assert (odd, len(shown), shown[0]) == (9, 5, raw.index(b"\xe9"))
+
+
+def test_nuls_in_xml_are_counted_and_the_first_ones_told_by_byte(tmp_path: Path) -> None:
+    rows = "".join(f"<r><Description>M\0RI {n}</Description><CPT>70551</CPT><Price>{n}.5</Price></r>" for n in range(9))
+    raw = f"<x>{rows}</x>".encode()
+    got = read(tmp_path, raw)
+    assert [charge["description"] for charge in got.charges] == [f"MRI {n}" for n in range(9)]
+    count, shown = told(got, "GL-XML-BROKEN")
+    assert (count, len(shown), shown[0]) == (9, 5, raw.index(b"\0"))
+    assert {raw[at] for at in shown} == {0}
+    assert "GL-XML-BROKEN" not in read(tmp_path / "sound", raw.replace(b"\0", b"")).findings()
 
 
 @pytest.mark.parametrize("block_bytes", BLOCKS)

@@ -15,6 +15,11 @@ _INSIDE = re.compile(rb"[\[{]\s*(\S)")
 _LONGEST_KEY_BYTES = 1 << 20
 
 
+def odd_commas(commas: int, due: int) -> str:
+    """What is wrong where other than the `due` commas stand."""
+    return "a comma is missing" if commas < due else "a comma is too many"
+
+
 class Cursor:
     """A place (`at`) in the text read so far (`data`). `final` when there is no more to read."""
 

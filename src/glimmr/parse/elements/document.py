@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glimmr.errors import NoPriceTable, Unparseable
-from glimmr.parse.elements.cursor import Cursor
+from glimmr.parse.elements.cursor import Cursor, odd_commas
 from glimmr.parse.elements.guess import Kind, has_lone_payers, kind_of, opens_item, text_of
 from glimmr.parse.elements.headings import Heading, Headings
 from glimmr.parse.elements.listing import Listing, Numbered, Rejected
-from glimmr.parse.elements.places import Flaws
 from glimmr.parse.elements.repair import Flaw, mended
 from glimmr.parse.elements.shapes import Shapes
 from glimmr.parse.elements.split import after_comma, near_value_end
+from glimmr.parse.findings import Spots
 from glimmr.parse.objects.loose import Loose
 from glimmr.parse.objects.signs import is_scalar
 from glimmr.parse.text import TextBlock
@@ -80,8 +80,8 @@ class Document:
         self.shapes = Shapes()
         self.root: dict[str, Any] = {}
         self.has_table = False  # CMS's
-        self.flaws = Flaws()  # what was mended, in and around the lists
-        self.others = Headings()
+        self.flaws = Spots()  # what was mended, in and around the lists: in an element the first place
+        self.headings = Headings()
         self.cut: str | None = None  # where, when the text ends too early
 
     def read(self) -> Iterator[Numbered | Rejected | Section]:
@@ -128,14 +128,15 @@ class Document:
         if self._levels:
             self.cut = f"behind {self._place}"
         elif self._cursor.commas:
-            self._tell("a comma is too many")
+            self._tell(odd_commas(self._cursor.commas, 0))
 
     def _key(self, raw: bytes) -> str:
         """The key that the cursor has just passed."""
         level = self._levels[-1]
         key = text_of(raw)
         if key in level.keys:
-            self._tell(f"the key {key!r} is there already; the first one counts")
+            is_said = key in level.said and self._cursor.peek() != b"["  # what is in lists is read in both
+            self._tell(f"the key {key!r} is there already{'; the first one counts' * is_said}")
         elif len(level.keys) < _MOST_ROOT_KEYS:
             level.keys.add(key)
         return key
@@ -144,7 +145,7 @@ class Document:
         """Between two values stands one comma, nowhere else any. In the root stands one value."""
         if self._levels:
             if self._cursor.commas != due:
-                self._tell("a comma is missing" if self._cursor.commas < due else "a comma is too many")
+                self._tell(odd_commas(self._cursor.commas, due))
             return
         mark = self._cursor.peek()
         if mark not in b"}]":
@@ -287,7 +288,7 @@ class Document:
         """Close the innermost level."""
         heading = self._levels.pop().heading
         if heading is not None and (heading.has_table or not self._levels):
-            self.others.close(heading, self.root)
+            self.headings.close(heading, self.root)
 
     def _path(self, key: str | None) -> str:
         """The JSON pointer (RFC 6901) of a value in the innermost level; that of everything in the root is ""."""
@@ -334,7 +335,7 @@ class Document:
     def _say(self, key: str, value: Any) -> None:
         """A value of the innermost level; in the root's name too, when nobody has said it before."""
         level = self._levels[-1]
-        level.said[key] = value
+        level.said.setdefault(key, value)
         if key not in self.root and len(self.root) < _MOST_ROOT_KEYS:
             self.root[key] = value
             if level.heading is not None:
@@ -368,6 +369,6 @@ class Document:
             if cursor.left_bytes > _LONGEST_VALUE_BYTES or not cursor.more():
                 break
         if self._last is None:
-            byte, what = self.flaws.first[0]
-            raise Unparseable(f"the JSON is malformed: byte {byte}: {what}", reason="broken_structure")
+            flaw = self.flaws.first[0]
+            raise Unparseable(f"the JSON is malformed: byte {flaw.byte}: {flaw.value}", reason="broken_structure")
         return False

@@ -1,12 +1,11 @@
-"""Several documents in one text: what the later ones say of themselves that the first one does not."""
+"""Several documents in one text: what they say of themselves that is not in the header."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glimmr.parse.findings import Spots
 from glimmr.parse.objects.flatten import as_json
-
-_MOST_SHOWN = 5  # as many as a finding shows
 
 
 @dataclass(slots=True)
@@ -20,39 +19,28 @@ class Heading:
     added: list[str] = field(default_factory=list[str])  # the keys that nobody had said before
 
 
-@dataclass(frozen=True, slots=True)
-class OtherHeading:
-    """A later document with another header: where it begins, the first key that differs, what it says."""
-
-    byte: int
-    key: str
-    text: str
-
-
 class Headings:
-    """Counts the documents whose header is not that of the first; keeps the first few."""
+    """Which documents have another header: where each begins, the first key that differs, what it says."""
 
     def __init__(self) -> None:
-        self._documents = 0
-        self.count = 0
-        self.first: list[OtherHeading] = []
+        self._first: Heading | None = None
+        self.others = Spots()
 
     def close(self, heading: Heading, root: dict[str, Any]) -> None:
-        """A document has ended. `root` is what all have said; what a later one has added to it is taken back."""
-        self._documents += 1
-        if self._documents == 1:
-            return
-        other = {key: value for key, value in heading.said.items() if key in heading.added or root.get(key) != value}
-        for key in heading.added:
+        """A document has ended. `root` is what all have said; what a later one has added to it is taken back.
+
+        An object around the first document ends behind it, but is no later one: what it says is the header's, too.
+        """
+        if self._first is None:
+            self._first = heading
+        added = heading.added if heading.byte > self._first.byte else ()
+        other = {key: value for key, value in heading.said.items() if key in added or root.get(key) != value}
+        for key in added:
             del root[key]
         if not root:  # those before said nothing: this is the header
             root.update(other)
-            return
-        if not other:
-            return
-        self.count += 1
-        if len(self.first) < _MOST_SHOWN:
-            self.first.append(OtherHeading(heading.byte, next(iter(other)), _text(heading, other)))
+        elif other:
+            self.others.add(heading.byte, _text(heading, other), next(iter(other)))
 
 
 def _text(heading: Heading, other: Mapping[str, Any]) -> str:

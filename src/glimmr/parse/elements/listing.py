@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import msgspec
 
 from glimmr.errors import Unparseable
-from glimmr.parse.elements.cursor import Cursor
-from glimmr.parse.elements.places import Flaws
+from glimmr.parse.elements.cursor import Cursor, odd_commas
 from glimmr.parse.elements.repair import Flaw
 from glimmr.parse.elements.shapes import UnreadableError
 from glimmr.parse.elements.split import Spans, near_value_end, spans
+from glimmr.parse.findings import Spots
 
 Numbered = tuple[Sequence[int], list[Any]]  # the numbers of some elements, and the elements
 _BLANKS = b" \t\r\n,"
@@ -63,7 +63,7 @@ class Listing:
     """Elements from the cursor's place up to the `]` of their list; when `bare`, up to the end of the text."""
 
     def __init__(
-        self, cursor: Cursor, decoder: Decoder, limit_bytes: int, flaws: Flaws, *, path: str, bare: bool, number: int
+        self, cursor: Cursor, decoder: Decoder, limit_bytes: int, flaws: Spots, *, path: str, bare: bool, number: int
     ) -> None:
         self._cursor = cursor
         self._decoder = decoder
@@ -189,7 +189,7 @@ class Listing:
         if self._bare:
             self._tell_bare(at, _JOINED if commas else _RUN_ON)
         else:
-            self._tell(at, "a comma is missing" if commas < due else "a comma is too many")
+            self._tell(at, odd_commas(commas, due))
 
     def _tell_bare(self, at: int, what: str) -> None:
         """Once: brackets are missing around all of them."""

@@ -1,10 +1,8 @@
-"""Which byte of the file an offset in its clean text was, and how much of the text is malformed, and where first."""
+"""Which byte of the file an offset in its clean text was."""
 
 from dataclasses import dataclass
 
 from glimmr.parse.text import TextBlock, cleaned
-
-_MOST_PLACES = 5  # as many as a finding shows
 
 
 @dataclass(slots=True)
@@ -53,28 +51,9 @@ class Places:
         return offset if found is None else found.byte(offset - found.begins)
 
 
-class Flaws:
-    """What had to be mended: a count, and the first places (byte of the file, what is wrong there)."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[tuple[int, str]] = []
-
-    def add(self, byte: int, what: str) -> None:
-        """One more."""
-        self.count += 1
-        if self.wanted:
-            self.first.append((byte, what))
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a place is worth to be looked up."""
-        return len(self.first) < _MOST_PLACES
-
-
 def _whole(raw: bytes, end: int) -> int:
     r"""Where a piece may end that should end at `end`: behind the character, or the `\r\n`, that stands there."""
-    if raw[end - 1 : end] == b"\r":
+    if raw[end - 1 : end + 1] == b"\r\n":
         return end + 1
     for _ in range(3):
         if end < len(raw) and raw[end] & 0xC0 == 0x80:

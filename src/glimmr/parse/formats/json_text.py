@@ -18,9 +18,9 @@ def read(stream: Readable, intake: Intake) -> None:
     named columns (positions are JSON pointers, `/charges/12`). Raises NoPriceTable when no list has a price,
     Unparseable when malformed, CutShort when it ends early.
     """
-    text = Text(stream, intake.limits.block_bytes, tells_places=True)
-    document = Document(iter(text), intake.limits.max_element_bytes)
     facts = intake.facts
+    text = Text(stream, intake.limits.block_bytes, tells_places=True, begins=facts.begins)
+    document = Document(iter(text), intake.limits.max_element_bytes)
     facts.format = "json"
     lists = ObjectList(intake)
     try:
@@ -60,15 +60,10 @@ def _read_lists(document: Document, lists: ObjectList, intake: Intake) -> None:
 
 def _tell_of_text(intake: Intake, document: Document, text: Text) -> None:
     """What was mended, and which characters."""
-    findings, begins = intake.findings, intake.facts.begins
-    findings.add_places("GL-ENCODING", text.odd.count, [(begins + byte, None) for byte in text.odd.first])
-    findings.add_places(
-        "GL-JSON-BROKEN", document.flaws.count, [(begins + at, what) for at, what in document.flaws.first]
-    )
-    findings.add_places("GL-JSON-BROKEN", text.nuls.count, [(begins + byte, "NUL") for byte in text.nuls.first])
-    for one in document.others.first:
-        findings.add("GL-OTHER-HEADER", f"byte {begins + one.byte}", name=one.key, value=one.text)
-    findings.add("GL-OTHER-HEADER", count=document.others.count - len(document.others.first))
+    intake.findings.add_spots("GL-ENCODING", text.odd)
+    intake.findings.add_spots("GL-JSON-BROKEN", document.flaws)
+    intake.findings.add_spots("GL-JSON-BROKEN", text.nuls)
+    intake.findings.add_spots("GL-OTHER-HEADER", document.headings.others)
 
 
 def _tell_of_header(intake: Intake, document: Document) -> None:

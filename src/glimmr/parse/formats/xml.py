@@ -28,7 +28,8 @@ def read(stream: Readable, intake: Intake) -> None:
         _read(text, intake)
     finally:
         facts.encoding = "cp1252" if text.recoded_lines else text.encoding
-        intake.findings.add_places("GL-ENCODING", text.odd.count, [(byte, None) for byte in text.odd.first])
+        intake.findings.add_spots("GL-ENCODING", text.odd)
+        intake.findings.add_spots("GL-XML-BROKEN", text.nuls)
 
 
 def _read(text: Text, intake: Intake) -> None:

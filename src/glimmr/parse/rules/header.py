@@ -9,7 +9,7 @@ from glimmr.parse.elements.repair import Number
 from glimmr.parse.findings import Findings
 from glimmr.parse.rules import edition as editions
 from glimmr.parse.tables.header import fold
-from glimmr.parse.tables.preamble import iso_date
+from glimmr.parse.tables.preamble import iso_date, names_general_data
 from glimmr.places import PLACES
 
 _AFFIRMATION = (
@@ -58,22 +58,22 @@ class General:
         self.cells: dict[str, tuple[int, str, str]] = {}  # folded name → (index, name, value); the first counts
         self.repeated: list[tuple[int, str]] = []
         for at, names in enumerate(above):
-            folded = [fold(name) for name in names]
-            if "hospital_name" in folded or "last_updated_on" in folded:
+            if names_general_data(names):
                 self.row = at + 1
                 values = above[at + 1] if at + 1 < len(above) else ()
-                self._take(names, folded, values)
+                self._take(names, values)
                 break
 
-    def _take(self, names: Sequence[str], folded: Sequence[str], values: Sequence[str]) -> None:
-        for index, (name, key) in enumerate(zip(names, folded, strict=True)):
+    def _take(self, names: Sequence[str], values: Sequence[str]) -> None:
+        for index, name in enumerate(names):
+            key = fold(name)
             if not key:
                 continue
             value = values[index].strip() if index < len(values) else ""
             if key.startswith("to_the_best_of_its_knowledge"):
-                key = "attestation_text"  # noqa: PLW2901
+                key = "attestation_text"
             elif key == "license_number" or key.startswith("license_number|"):
-                key = "license"  # noqa: PLW2901
+                key = "license"
             if key in self.cells:
                 self.repeated.append((index, name))
             else:

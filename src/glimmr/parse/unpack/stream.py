@@ -50,6 +50,7 @@ class Stream:
         self._spool: IO[bytes] | None = None
         self._ahead = b""
         self._rewound = False
+        self.skipped_bytes = 0  # before the first that is read
         self.damage: ContentError | None = None
 
     def peek(self) -> bytes:
@@ -76,6 +77,7 @@ class Stream:
     def skip(self, size_bytes: int) -> None:
         """Take some of what `peek` has shown."""
         self._ahead = self._ahead[size_bytes:]
+        self.skipped_bytes += size_bytes
 
     def seekable(self) -> IO[bytes]:
         """All the content as a file one can seek in, at its start; to be asked for before anything is read.
@@ -95,6 +97,7 @@ class Stream:
         assert file is not None
         file.seek(0)
         self._inner, self._ahead, self._budget, self._rewound = file, b"", None, True
+        self.skipped_bytes = 0
         return file
 
     def drain(self) -> ContentError | None:
