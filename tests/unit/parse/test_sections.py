@@ -135,3 +135,57 @@ def test_items_without_prices_or_settings_begin_no_section(tmp_path: Path) -> No
     got = read(tmp_path, PREAMBLE + TALL + MRI + csv_text(bare) + "\n" + csv_text(bare) + MRI)
     assert got.report.rows_in == 10
     assert "GL-SECTION" not in got.findings()
+
+
+def lost(got: Read, *due: str) -> set[str]:
+    """The positions of items that are neither charges nor rejects."""
+    return {*due} - {charge["source_pos"] for charge in got.charges} - {reject["position"] for reject in got.rejects}
+
+
+QUOTED = [
+    "hospital_name,1,CPT,both,5,4,3,6\nZ,9,CPT,both,7,4,3,6\n",
+    "\nlast_updated_on,,,\nZ,9,CPT,both,7,4,3,6\n",
+    "\n" + PREAMBLE.split("\n")[0] + "\nZ,9,CPT,both,7,4,,\n",
+    "\n" + PREAMBLE.split("\n")[0] + "\nZ,9,CPT,,7,4,,\n",
+    PREAMBLE + "Total of all,,,,5000\n",
+    PREAMBLE + "standard_charge|gross,9,CPT,,7,4,3,6\n",
+    PREAMBLE + "A word,9,CPT,both,$7 per day\n",
+    PREAMBLE + "By contract,9,CPT,both,,\n",
+]
+SHORT = (
+    "description,code|1,code|1|type,setting,standard_charge|gross,standard_charge|discounted_cash,"
+    "standard_charge|min,standard_charge|max\n"
+)
+
+
+@pytest.mark.parametrize("items", QUOTED)
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_items_above_a_further_header_are_no_general_data(tmp_path: Path, block_bytes: int, items: str) -> None:
+    head = PREAMBLE + SHORT + "MRI,70551,CPT,both,5,4,3,6\n" + items
+    got = read(tmp_path, head + SHORT + "CT,70450,CPT,both,5,4,3,6\n", block_bytes=block_bytes)
+    last = head.count("\n")
+    assert not lost(got, "R4", f"R{last}", f"R{last + 2}")
+    assert got.report.rows_in == len(got.charges)
+    assert [(position, field) for position, field, _ in section(got)] == [(f"R{last + 1}", None)]
+
+
+def test_items_of_a_legacy_table_above_a_cms_header_are_no_general_data(tmp_path: Path) -> None:
+    rows = "".join(f"X-ray,{71000 + n},5{n}.50\n" for n in range(60))
+    got = read(tmp_path, "Description,CPT Code,Gross Charge\n" + rows + "\nhospital_name\nZ,9,7\n" + TALL + CT)
+    assert not lost(got, "R61", "R64", "R66")
+    assert section(got)[0][:2] == ("R65", None)
+
+
+def test_a_short_table_below_general_data_is_not_taken_for_those_of_the_next(tmp_path: Path) -> None:
+    got = read(tmp_path, PREAMBLE + TALL + MRI + SECOND + LEGACY + TALL + CT)
+    assert not lost(got, "R4", "R8", "R9", "R11")
+    assert [position for position, *_ in section(got)] == ["R7", "R10"]
+
+
+def test_numbers_of_the_general_data_are_no_prices(tmp_path: Path) -> None:
+    names = "license_number|CA,version,type_2_npi,last_updated_on,license_number|NV,hospital_name"
+    got = read(
+        tmp_path, PREAMBLE + TALL + MRI + names + "\n50056,3.0.0,1234567893,2026-04-01,47,East Mercy\n" + TALL + CT
+    )
+    assert [position for position, *_ in prices(got)] == ["R4", "R8"]
+    assert section(got) == [("R7", "hospital_name", "East Mercy")]

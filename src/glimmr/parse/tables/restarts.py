@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from glimmr.parse.tables import header as headers
 from glimmr.parse.tables import legacy, legacy_header
+from glimmr.parse.tables.above import general_data, is_priced
 from glimmr.parse.tables.amounts import Bools, Ints, valid_mask
 from glimmr.parse.tables.compute import functions as pc
 from glimmr.parse.tables.grid import cells_of_rows
@@ -43,19 +44,21 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
     candidates = _of_legacy(columns, rows, before) if columns.legacy else _of_template(columns, rows, before)
     for at in candidates:
         record = cells_of_rows(rows, at, at + 1)[0]
+        if is_priced(columns, record):
+            continue
         if headers.is_header(record):
-            first = max(0, at - _PREAMBLE_RECORDS)
-            above = cells_of_rows(rows, first, at)
-            begin = next((i for i, cells in enumerate(above) if names_general_data(cells)), len(above))
+            above = cells_of_rows(rows, max(0, at - _PREAMBLE_RECORDS), at)
+            general = general_data(columns, above)
             named = _read_header(record)
-            if begin < len(above) or _is_understood(named):
-                return first + begin, Restart(above[begin:], len(above) - begin, named)
+            if general is not None or _is_understood(named):
+                above = [] if general is None else above[general:]
+                return at - len(above), Restart(above, len(above), named)
         if names_general_data(record):
             above = cells_of_rows(rows, at, min(len(rows), at + _PREAMBLE_RECORDS))
-            found = next((i for i, cells in enumerate(above) if headers.is_header(cells)), None)
-            if found is not None:
+            found = next((i for i, cells in enumerate(above) if _is_header(columns, cells)), None)
+            if found is not None and (not found or general_data(columns, above[:found]) == 0):
                 return at, Restart(above[:found], found, _read_header(above[found]))
-            if len(above) < _PREAMBLE_RECORDS and not final:
+            if found is None and len(above) < _PREAMBLE_RECORDS and not final:
                 return at, None
         elif legacy_header.may_be_header(record) and legacy_header.names_prices(record):
             if len(rows) - at <= _ENOUGH_RECORDS and not final:
@@ -64,6 +67,10 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
             if named is not None and (columns.legacy or _is_understood(named.columns)):
                 return at, Restart([], named.last, named.columns)
     return len(rows), None
+
+
+def _is_header(columns: Columns, record: list[str]) -> bool:
+    return headers.is_header(record) and not is_priced(columns, record)
 
 
 def _is_understood(columns: Columns) -> bool:
