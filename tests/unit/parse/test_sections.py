@@ -2,10 +2,15 @@
 
 import csv
 import io
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from glimmr.parse.tables import restarts
+from glimmr.parse.tables.records import Rows
 
 from .books import xlsx
 from .papers import BLOCKS, PREAMBLE, TALL, WIDE, Read, csv_text, read
@@ -13,7 +18,8 @@ from .papers import BLOCKS, PREAMBLE, TALL, WIDE, Read, csv_text, read
 MRI = "MRI,70551,CPT,outpatient,1000.10,800,Aetna,PPO,500.25,fee schedule,\n"
 CT = "CT,70450,CPT,outpatient,200.5,150,Cigna,HMO,90.75,fee schedule,\n"
 SECOND = PREAMBLE.replace("West Mercy,4/1/2026", "East Mercy,4/1/2026")
-LEGACY = "Description,CPT Code,Gross Charge\nX-ray,71010,55.50\nX-ray 2,71020,65.50\n"
+ONE_LINE = "Description,CPT Code,Gross Charge\n"
+LEGACY = ONE_LINE + "X-ray,71010,55.50\nX-ray 2,71020,65.50\n"
 
 
 def prices(got: Read) -> list[tuple[str, str, Decimal | None]]:
@@ -189,3 +195,39 @@ def test_numbers_of_the_general_data_are_no_prices(tmp_path: Path) -> None:
     )
     assert [position for position, *_ in prices(got)] == ["R4", "R8"]
     assert section(got) == [("R7", "hospital_name", "East Mercy")]
+
+
+def test_a_short_record_under_a_header_that_only_repeats_itself_is_told(tmp_path: Path) -> None:
+    again = read(tmp_path, LEGACY + LEGACY + "CT,70450\n")
+    once = read(tmp_path, LEGACY + "CT,70450\n")
+    for got in (once, again):
+        assert "short_row" in got.charges[-1]["flags"]
+        assert got.findings()["GL-SHORT-ROW"] == 1
+
+
+def test_cells_beyond_a_header_that_is_repeated_without_its_blank_end_are_kept(tmp_path: Path) -> None:
+    beyond = TALL.rstrip("\n") + ",,\n"
+    got = read(tmp_path, PREAMBLE + beyond + MRI + SECOND + TALL + CT.rstrip("\n") + ",x,y\n")
+    assert dict(got.charges[1]["extra"]) == {"more": '["x", "y"]'}
+
+
+@pytest.mark.parametrize("headers", [(TALL,), (TALL, WIDE), (ONE_LINE,)], ids=["one", "two", "legacy"])
+def test_a_block_is_searched_once_for_all_its_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: tuple[str, ...]
+) -> None:
+    looked_at: list[int] = []
+
+    def counted(search: Callable[..., Any]) -> Callable[..., Any]:
+        def look(*told: Any) -> Any:
+            looked_at.extend(len(one) for one in told if isinstance(one, Rows))
+            return search(*told)
+
+        return look
+
+    for name in ("_of_template", "_of_legacy"):
+        monkeypatch.setattr(restarts, name, counted(getattr(restarts, name)))
+    rows = {TALL: MRI, WIDE: "MRI,70551,CPT,outpatient,1000.10,500.25,fee schedule,,,,\n", ONE_LINE: "CT,70450,55.5\n"}
+    text = "".join(header + rows[header] for header in headers * 50)
+    got = read(tmp_path, (PREAMBLE if TALL in headers else "") + text)
+    assert got.report.rows_in == len(headers) * 50
+    assert sum(looked_at) <= 2 * text.count("\n")
