@@ -150,6 +150,15 @@ def test_a_path_that_ends_in_a_slash_is_a_folder_whatever_its_name(good: Path, t
     assert "the folder cannot be made" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["new.csv/", "new/", "deep/new.csv"])
+def test_nothing_is_made_where_nothing_is_written(tmp_path: Path, name: str) -> None:
+    page = tmp_path / "page"
+    page.write_text("<html><body>gone</body></html>")
+    for source, exit_code in ((tmp_path / "nothing.csv", 2), (page, 3)):
+        line.glimmr("parse", source, "--to", f"{tmp_path}/{name}", env=line.environment(), exit_code=exit_code)
+        assert list(tmp_path.iterdir()) == [page]
+
+
 def test_a_name_that_looks_like_markup_is_drawn_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "out[").mkdir()
     path = tmp_path / "out[" / "v2].csv"
