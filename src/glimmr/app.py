@@ -292,7 +292,9 @@ async def check_one(settings: Settings, source: str, tell: Tell) -> FileReport:
         return await one_file.check_one(settings, client, source, tell)
 
 
-async def read_one(settings: Settings, source: str, to: Path | None, tell: Tell) -> FileReport:
+async def read_one(
+    settings: Settings, source: str, to: Path | None, tell: Tell, *, is_folder: bool = False
+) -> FileReport:
     """Read one file by itself; see `pipeline.one_file`."""
     with closing(Client(settings)) as client:
-        return await one_file.read_one(settings, client, source, to, tell)
+        return await one_file.read_one(settings, client, source, to, tell, is_folder=is_folder)

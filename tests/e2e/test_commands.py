@@ -154,6 +154,15 @@ def test_a_path_that_ends_in_a_slash_is_a_folder_whatever_its_name(good: Path, t
     assert "the folder cannot be made" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["new.csv/", "new/", "deep/new.csv"])
+def test_nothing_is_made_where_nothing_is_written(tmp_path: Path, name: str) -> None:
+    page = tmp_path / "page"
+    page.write_text("<html><body>gone</body></html>")
+    for source, exit_code in ((tmp_path / "nothing.csv", 2), (page, 3)):
+        line.glimmr("parse", source, "--to", f"{tmp_path}/{name}", env=line.environment(), exit_code=exit_code)
+        assert list(tmp_path.iterdir()) == [page]
+
+
 def test_a_name_that_looks_like_markup_is_drawn_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "out[").mkdir()
     path = tmp_path / "out[" / "v2].csv"
@@ -184,7 +193,8 @@ def _ends_interrupted(process: "subprocess.Popen[bytes]", number: signal.Signals
     finally:
         process.kill()
         process.wait()
-    assert list(out.iterdir()) == []
+    assert not out.exists()
+    assert not list(out.parent.glob(".glimmr-*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -199,7 +209,7 @@ def test_an_interrupt_stops_a_download(server: HttpServer, tmp_path: Path, numbe
 def test_an_interrupt_stops_waiting_for_standard_input(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
     process = _started("parse", "-", "--to", f"{out}/", stdin=subprocess.PIPE)
-    _until(lambda: list(out.glob(".glimmr-*/bytes")), process)
+    _until(lambda: list(tmp_path.glob(".glimmr-*/bytes")), process)
     _ends_interrupted(process, number, out)
     assert process.stdin
     process.stdin.close()

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tempfile
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from glimmr.parse.tables.amounts import amount
 from glimmr.parse.tables.words import count
-from tests.unit.parse.papers import Read, read, xlsx
+from tests.unit.parse.papers import BLOCKS, PREAMBLE, TALL, WIDE, Read, csv_text, read, xlsx
 
 from .oddities import HEADERS, TEXTS
 from .test_fuzz import FEW, MANY
@@ -25,6 +26,39 @@ Cells = list[str]
 CELL = TEXTS.map(lambda text: re.sub("[\x00-\x08\x0b-\x1f\x85\ufeff]", "", text))
 RECORDS = st.lists(st.one_of(st.lists(CELL, max_size=14), st.just([""] * 9)), min_size=1, max_size=12)
 SHEET_CELL = CELL.map(lambda text: re.sub("[^\t\n -\ud7ff\ue000-\ufffd]", "", text).replace("_x", ""))
+# What may stand below the first header: further headers, general data whole or broken off, titles, blank lines, items.
+NARROW = "description,code|1,setting,standard_charge|gross\n"
+LEGACY = "Description,CPT Code,Gross Charge\n"
+UNDER = {
+    TALL: "{0},{1},CPT,{2},{3},,Aetna,PPO,{3},fee schedule,",
+    WIDE: "{0},{1},CPT,{2},{3},{3},,,,,",
+    NARROW: "{0},{1},{2},{3}",
+    LEGACY: "{0},{1},{3}",
+}
+NAMES = st.sampled_from(
+    ["hospital_name", "last_updated_on,,,", "hospital_name,last_updated_on,version", PREAMBLE.split("\n")[0]]
+)
+BETWEEN = st.one_of(
+    st.just(PREAMBLE.strip()), NAMES, st.sampled_from(["", "", "Prices of 2026", "Our prices,,,,", "Notes,see below"])
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a priced record says, whatever header it stands under."""
+
+    description: str
+    setting: str
+    price: str
+
+
+ITEMS = st.builds(
+    Item,
+    st.sampled_from(["MRI", "Z", "hospital_name", "last_updated_on", "standard_charge|gross", "Total", "Gross charge"]),
+    st.sampled_from(["both", "outpatient", ""]),
+    st.sampled_from(["7", "12.5", "$1,234.50", "2.2", "1e3", "(5.25)", "0"]),
+)
+LINES = st.lists(st.one_of(ITEMS, ITEMS, BETWEEN, st.sampled_from([*UNDER])), max_size=14)
 
 
 def named(records: list[Cells]) -> list[Cells]:
@@ -100,6 +134,38 @@ def nothing_is_lost_in_a_workbook(records: list[Cells], header: int) -> None:
             all_is_there(got, records, 2, "Prices!R")
 
 
+def no_item_is_lost_between_sections(first: str, lines: list[str | Item], block_bytes: int, *, book: bool) -> None:
+    text, header = (PREAMBLE if first != LEGACY else "") + first, first
+    text += UNDER[first].format("X-ray", 71010, "both", "55.50") + "\n"
+    due = {text.count("\n")}
+    for line in lines:
+        if isinstance(line, Item):
+            number = text.count("\n") + 1
+            due.add(number)
+            (cells,) = csv.reader([UNDER[header].replace("{3}", "\x00")])
+            price = {"\x00": line.price}
+            told = [price.get(cell, cell).format(line.description, number, line.setting) for cell in cells]
+            text += csv_text([told])
+        else:
+            header = line if line in UNDER else header
+            text += line.rstrip("\n") + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        content = xlsx({"S": list(csv.reader(io.StringIO(text)))}) if book else text
+        got = read(Path(folder), content, block_bytes=block_bytes)
+    told = [row["source_pos"] for row in (*got.charges, *got.rates)] + [row["position"] for row in got.rejects]
+    seen = {int(re.sub(r"C\d+$", "", position).rpartition("R")[2]) for position in told}
+    assert due <= seen, (text, due - seen)
+    assert got.report.rows_in == got.report.items_out + got.report.rows_rejected >= len(due)
+
+
+@settings(FEW, max_examples=150)
+@given(st.sampled_from([*UNDER]), LINES, st.sampled_from(BLOCKS), st.booleans())
+def test_every_priced_item_between_sections_is_a_charge_or_a_reject(
+    first: str, lines: list[str | Item], block_bytes: int, book: bool
+) -> None:
+    no_item_is_lost_between_sections(first, lines, block_bytes, book=book)
+
+
 @settings(FEW, max_examples=60)
 @given(RECORDS, st.integers(0, 1), st.sampled_from(",\t;|"))
 def test_every_cell_of_a_csv_is_found_again(records: list[Cells], header: int, delimiter: str) -> None:
@@ -126,3 +192,13 @@ def test_every_cell_of_a_csv_is_found_again_many_times(records: list[Cells], hea
 @given(st.lists(st.lists(SHEET_CELL, max_size=14), min_size=1, max_size=9), st.integers(0, 1))
 def test_every_cell_of_a_workbook_is_found_again_many_times(records: list[Cells], header: int) -> None:
     nothing_is_lost_in_a_workbook(records, header)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@MANY
+@given(st.sampled_from([*UNDER]), LINES, st.sampled_from(BLOCKS), st.booleans())
+def test_every_priced_item_between_sections_is_a_charge_or_a_reject_many_times(
+    first: str, lines: list[str | Item], block_bytes: int, book: bool
+) -> None:
+    no_item_is_lost_between_sections(first, lines, block_bytes, book=book)

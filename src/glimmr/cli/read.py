@@ -32,9 +32,9 @@ def parse(
     from glimmr.cli.options import load
     from glimmr.cli.progress import one_file
 
-    target = _target(to)
+    target, is_folder = _target(to)
     with one_file(source, shown=not as_json) as tell:
-        read = run_to_end(app.read_one(load(), source, target, tell))
+        read = run_to_end(app.read_one(load(), source, target, tell, is_folder=is_folder))
     facts = read.as_dict()
     if report:
         _write(report, show.json_text(facts) + "\n")
@@ -45,17 +45,14 @@ def parse(
     sys.exit(MEANINGS[Outcome(read.outcome)].exit_code)
 
 
-def _target(to: str | None) -> Path | None:
+def _target(to: str | None) -> tuple[Path | None, bool]:
+    """Where the tables go, and whether that is a folder: a path forgets its slash, and may look like a file's."""
     if to is None:
-        return None
+        return None, False
     path = Path(to)
-    if to.endswith("/"):
-        try:
-            path.mkdir(parents=True, exist_ok=True)  # a path forgets its slash, and may look like a file's
-        except OSError as error:
-            raise UsageError(f"--to {to}: the folder cannot be made: {error.strerror}") from error
-    if path.is_dir() or path.suffix.lower() in _FLAT or not path.suffix:
-        return path
+    is_folder = to.endswith("/") or path.is_dir() or not path.suffix
+    if is_folder or path.suffix.lower() in _FLAT:
+        return path, is_folder
     raise UsageError(f"--to {to}: a folder (end it with /), or a file ending in {', '.join(_FLAT)}")
 
 

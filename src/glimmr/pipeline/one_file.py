@@ -32,13 +32,16 @@ _LOOK_SECONDS, _PIECE_BYTES = 0.2, 1 << 20
 Value = TypeVar("Value")
 
 
-async def read_one(settings: Settings, client: Client, source: str, to: Path | None, tell: Tell) -> FileReport:
+async def read_one(
+    settings: Settings, client: Client, source: str, to: Path | None, tell: Tell, *, is_folder: bool = False
+) -> FileReport:
     """Read a path, an http(s) address, or `-` (stdin); write its tables into the folder, or the flat file, `to`.
 
-    An address that gives nothing and a child that breaks end in a report, too. Cancelling stops the work and leaves no
-    file. Raises UsageError when the path cannot be read or `to` cannot be written, a LocalFault.
+    Missing folders are made when there is something to write. An address that gives nothing and a child that breaks end
+    in a report, too. Cancelling stops the work and leaves no file. Raises UsageError when the path cannot be read or
+    `to` cannot be written, a LocalFault.
     """
-    near, started = _folder_near(to), time.monotonic()
+    near, started = _folder_near(to, is_folder=is_folder), time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".glimmr-", dir=near) as folder:
         scratch = Path(folder)
         path = None
@@ -48,7 +51,7 @@ async def read_one(settings: Settings, client: Client, source: str, to: Path | N
         except (FetchError, ChildError, NotReconciled) as error:
             report = _broken(error, path.stat().st_size if path else 0, time.monotonic() - started)
         if to is not None:
-            await _in_thread(lambda _: _deliver(scratch / "prices", to, report), tell)
+            await _in_thread(lambda _: _deliver(scratch / "prices", to, report, is_folder=is_folder), tell)
     return report
 
 
@@ -112,18 +115,24 @@ async def _in_thread(work: Callable[[Tell], Value], tell: Tell) -> Value:
         raise
 
 
-def _folder_near(to: Path | None) -> Path | None:
+def _folder_near(to: Path | None, *, is_folder: bool) -> Path | None:
     """A folder on the disk of `to`, so that what is read can be moved there; else None: the system's own."""
     if to is None:
         return None
-    near = to.parent if to.suffix and not to.is_dir() else to
+    wanted = to if is_folder else to.parent
     try:
-        near.mkdir(parents=True, exist_ok=True)
+        near = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
     except OSError as error:
-        raise UsageError(f"--to {to}: the folder cannot be made: {error.strerror}") from error
+        raise _not_made(to, error) from error
+    if not near.is_dir():
+        raise UsageError(f"--to {to}: the folder cannot be made: {near} is a file")
     if not os.access(near, os.W_OK):
         raise UsageError(f"--to {to}: nothing can be written there")
     return near
+
+
+def _not_made(to: Path, error: OSError) -> UsageError:
+    return UsageError(f"--to {to}: the folder cannot be made: {error.strerror}")
 
 
 def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> Path:
@@ -161,13 +170,19 @@ def _spool_stdin(spool: Path, tell: Tell) -> None:
         raise fault(error, "standard input could not be kept") from error
 
 
-def _deliver(prices: Path, to: Path, report: FileReport) -> None:
+def _deliver(prices: Path, to: Path, report: FileReport, *, is_folder: bool) -> None:
     """A folder holds afterwards what this reading gave and nothing else; a flat file needs charges."""
-    if to.suffix and not to.is_dir():
+    given = [prices / name for name in _TABLES if (prices / name).exists()]
+    if given if is_folder else report.charges:
+        try:
+            (to if is_folder else to.parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_made(to, error) from error
+    if not is_folder:
         if report.charges:
             write_flat(prices / "charges.parquet", prices / "rates.parquet", to)
         return
     for name in _TABLES:
         (to / name).unlink(missing_ok=True)  # of an earlier reading
-        if (prices / name).exists():
-            (prices / name).replace(to / name)
+    for table in given:
+        table.replace(to / table.name)

@@ -2,10 +2,15 @@
 
 import csv
 import io
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from glimmr.parse.tables import restarts
+from glimmr.parse.tables.records import Rows
 
 from .books import xlsx
 from .papers import BLOCKS, PREAMBLE, TALL, WIDE, Read, csv_text, read
@@ -13,7 +18,8 @@ from .papers import BLOCKS, PREAMBLE, TALL, WIDE, Read, csv_text, read
 MRI = "MRI,70551,CPT,outpatient,1000.10,800,Aetna,PPO,500.25,fee schedule,\n"
 CT = "CT,70450,CPT,outpatient,200.5,150,Cigna,HMO,90.75,fee schedule,\n"
 SECOND = PREAMBLE.replace("West Mercy,4/1/2026", "East Mercy,4/1/2026")
-LEGACY = "Description,CPT Code,Gross Charge\nX-ray,71010,55.50\nX-ray 2,71020,65.50\n"
+ONE_LINE = "Description,CPT Code,Gross Charge\n"
+LEGACY = ONE_LINE + "X-ray,71010,55.50\nX-ray 2,71020,65.50\n"
 
 
 def prices(got: Read) -> list[tuple[str, str, Decimal | None]]:
@@ -135,3 +141,93 @@ def test_items_without_prices_or_settings_begin_no_section(tmp_path: Path) -> No
     got = read(tmp_path, PREAMBLE + TALL + MRI + csv_text(bare) + "\n" + csv_text(bare) + MRI)
     assert got.report.rows_in == 10
     assert "GL-SECTION" not in got.findings()
+
+
+def lost(got: Read, *due: str) -> set[str]:
+    """The positions of items that are neither charges nor rejects."""
+    return {*due} - {charge["source_pos"] for charge in got.charges} - {reject["position"] for reject in got.rejects}
+
+
+QUOTED = [
+    "hospital_name,1,CPT,both,5,4,3,6\nZ,9,CPT,both,7,4,3,6\n",
+    "\nlast_updated_on,,,\nZ,9,CPT,both,7,4,3,6\n",
+    "\n" + PREAMBLE.split("\n")[0] + "\nZ,9,CPT,both,7,4,,\n",
+    "\n" + PREAMBLE.split("\n")[0] + "\nZ,9,CPT,,7,4,,\n",
+    PREAMBLE + "Total of all,,,,5000\n",
+    PREAMBLE + "standard_charge|gross,9,CPT,,7,4,3,6\n",
+    PREAMBLE + "A word,9,CPT,both,$7 per day\n",
+    PREAMBLE + "By contract,9,CPT,both,,\n",
+]
+SHORT = (
+    "description,code|1,code|1|type,setting,standard_charge|gross,standard_charge|discounted_cash,"
+    "standard_charge|min,standard_charge|max\n"
+)
+
+
+@pytest.mark.parametrize("items", QUOTED)
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_items_above_a_further_header_are_no_general_data(tmp_path: Path, block_bytes: int, items: str) -> None:
+    head = PREAMBLE + SHORT + "MRI,70551,CPT,both,5,4,3,6\n" + items
+    got = read(tmp_path, head + SHORT + "CT,70450,CPT,both,5,4,3,6\n", block_bytes=block_bytes)
+    last = head.count("\n")
+    assert not lost(got, "R4", f"R{last}", f"R{last + 2}")
+    assert got.report.rows_in == len(got.charges)
+    assert [(position, field) for position, field, _ in section(got)] == [(f"R{last + 1}", None)]
+
+
+def test_items_of_a_legacy_table_above_a_cms_header_are_no_general_data(tmp_path: Path) -> None:
+    rows = "".join(f"X-ray,{71000 + n},5{n}.50\n" for n in range(60))
+    got = read(tmp_path, "Description,CPT Code,Gross Charge\n" + rows + "\nhospital_name\nZ,9,7\n" + TALL + CT)
+    assert not lost(got, "R61", "R64", "R66")
+    assert section(got)[0][:2] == ("R65", None)
+
+
+def test_a_short_table_below_general_data_is_not_taken_for_those_of_the_next(tmp_path: Path) -> None:
+    got = read(tmp_path, PREAMBLE + TALL + MRI + SECOND + LEGACY + TALL + CT)
+    assert not lost(got, "R4", "R8", "R9", "R11")
+    assert [position for position, *_ in section(got)] == ["R7", "R10"]
+
+
+def test_numbers_of_the_general_data_are_no_prices(tmp_path: Path) -> None:
+    names = "license_number|CA,version,type_2_npi,last_updated_on,license_number|NV,hospital_name"
+    got = read(
+        tmp_path, PREAMBLE + TALL + MRI + names + "\n50056,3.0.0,1234567893,2026-04-01,47,East Mercy\n" + TALL + CT
+    )
+    assert [position for position, *_ in prices(got)] == ["R4", "R8"]
+    assert section(got) == [("R7", "hospital_name", "East Mercy")]
+
+
+def test_a_short_record_under_a_header_that_only_repeats_itself_is_told(tmp_path: Path) -> None:
+    again = read(tmp_path, LEGACY + LEGACY + "CT,70450\n")
+    once = read(tmp_path, LEGACY + "CT,70450\n")
+    for got in (once, again):
+        assert "short_row" in got.charges[-1]["flags"]
+        assert got.findings()["GL-SHORT-ROW"] == 1
+
+
+def test_cells_beyond_a_header_that_is_repeated_without_its_blank_end_are_kept(tmp_path: Path) -> None:
+    beyond = TALL.rstrip("\n") + ",,\n"
+    got = read(tmp_path, PREAMBLE + beyond + MRI + SECOND + TALL + CT.rstrip("\n") + ",x,y\n")
+    assert dict(got.charges[1]["extra"]) == {"more": '["x", "y"]'}
+
+
+@pytest.mark.parametrize("headers", [(TALL,), (TALL, WIDE), (ONE_LINE,)], ids=["one", "two", "legacy"])
+def test_a_block_is_searched_once_for_all_its_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: tuple[str, ...]
+) -> None:
+    looked_at: list[int] = []
+
+    def counted(search: Callable[..., Any]) -> Callable[..., Any]:
+        def look(*told: Any) -> Any:
+            looked_at.extend(len(one) for one in told if isinstance(one, Rows))
+            return search(*told)
+
+        return look
+
+    for name in ("_of_template", "_of_legacy"):
+        monkeypatch.setattr(restarts, name, counted(getattr(restarts, name)))
+    rows = {TALL: MRI, WIDE: "MRI,70551,CPT,outpatient,1000.10,500.25,fee schedule,,,,\n", ONE_LINE: "CT,70450,55.5\n"}
+    text = "".join(header + rows[header] for header in headers * 50)
+    got = read(tmp_path, (PREAMBLE if TALL in headers else "") + text)
+    assert got.report.rows_in == len(headers) * 50
+    assert sum(looked_at) <= 2 * text.count("\n")

@@ -95,6 +95,8 @@ def joined(first: Rows, second: Rows) -> Rows:
 
 def part(rows: Rows, begin: int, end: int) -> Rows:
     """Some records of a block."""
+    if end - begin == len(rows):
+        return rows
     return Rows(
         [column.slice(begin, end - begin) for column in rows.columns],
         rows.numbers[begin:end],

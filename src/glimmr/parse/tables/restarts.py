@@ -1,5 +1,6 @@
 """Where the next section of a table begins: a further header, and the hospital's general data above it."""
 
+import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,9 +9,10 @@ import pyarrow as pa
 
 from glimmr.parse.tables import header as headers
 from glimmr.parse.tables import legacy, legacy_header
+from glimmr.parse.tables.above import general_data, is_priced
 from glimmr.parse.tables.amounts import Bools, Ints, valid_mask
 from glimmr.parse.tables.compute import functions as pc
-from glimmr.parse.tables.grid import cells_of_rows
+from glimmr.parse.tables.grid import cells_of_rows, part
 from glimmr.parse.tables.header import Columns
 from glimmr.parse.tables.preamble import names_general_data
 from glimmr.parse.tables.records import Rows
@@ -35,27 +37,54 @@ class Restart:
     columns: Columns
 
 
-def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> tuple[int, Restart | None]:
-    """How many records stand before the next section, and its header. `before` is the record number before the block.
+class Candidates:
+    """The records of a block that may begin a section, looked for once for all columns that have prices alike.
 
-    Without a header: all records; or fewer, when only what follows the block can tell (unless it is the last).
+    `before` is the record number before the block.
     """
-    candidates = _of_legacy(columns, rows, before) if columns.legacy else _of_template(columns, rows, before)
-    for at in candidates:
+
+    def __init__(self, before: int) -> None:
+        self._before = before
+        self._found: dict[tuple[object, ...], list[int]] = {}
+
+    def of(self, columns: Columns, rows: Rows, begin: int) -> Iterator[int]:
+        """The candidates from record `begin` of the block on."""
+        watched = sorted(legacy.price_columns(columns)) if columns.legacy else _watched(columns)
+        key = (columns.legacy, columns.known.get("setting"), *watched)
+        found = self._found.get(key)
+        if found is None:
+            before = int(rows.numbers[begin - 1]) if begin else self._before
+            rest = part(rows, begin, len(rows))
+            some = _of_legacy(rest, watched, before) if columns.legacy else _of_template(columns, rest, watched, before)
+            found = self._found[key] = [begin + at for at in some]
+        for index in range(bisect.bisect_left(found, begin), len(found)):
+            yield found[index]
+
+
+def next_restart(
+    columns: Columns, rows: Rows, begin: int, candidates: Candidates, *, final: bool
+) -> tuple[int, Restart | None]:
+    """Where the section of record `begin` ends in a block, and the header of the next one.
+
+    Without a header: at the end; or before it, when only what follows the block can tell (unless it is the last).
+    """
+    for at in candidates.of(columns, rows, begin):
         record = cells_of_rows(rows, at, at + 1)[0]
+        if is_priced(columns, record):
+            continue
         if headers.is_header(record):
-            first = max(0, at - _PREAMBLE_RECORDS)
-            above = cells_of_rows(rows, first, at)
-            begin = next((i for i, cells in enumerate(above) if names_general_data(cells)), len(above))
+            above = cells_of_rows(rows, max(begin, at - _PREAMBLE_RECORDS), at)
+            general = general_data(columns, above)
             named = _read_header(record)
-            if begin < len(above) or _is_understood(named):
-                return first + begin, Restart(above[begin:], len(above) - begin, named)
+            if general is not None or _is_understood(named):
+                above = [] if general is None else above[general:]
+                return at - len(above), Restart(above, len(above), named)
         if names_general_data(record):
             above = cells_of_rows(rows, at, min(len(rows), at + _PREAMBLE_RECORDS))
-            found = next((i for i, cells in enumerate(above) if headers.is_header(cells)), None)
-            if found is not None:
+            found = next((i for i, cells in enumerate(above) if _is_header(columns, cells)), None)
+            if found is not None and (not found or general_data(columns, above[:found]) == 0):
                 return at, Restart(above[:found], found, _read_header(above[found]))
-            if len(above) < _PREAMBLE_RECORDS and not final:
+            if found is None and len(above) < _PREAMBLE_RECORDS and not final:
                 return at, None
         elif legacy_header.may_be_header(record) and legacy_header.names_prices(record):
             if len(rows) - at <= _ENOUGH_RECORDS and not final:
@@ -64,6 +93,10 @@ def next_restart(columns: Columns, rows: Rows, before: int, *, final: bool) -> t
             if named is not None and (columns.legacy or _is_understood(named.columns)):
                 return at, Restart([], named.last, named.columns)
     return len(rows), None
+
+
+def _is_header(columns: Columns, record: list[str]) -> bool:
+    return headers.is_header(record) and not is_priced(columns, record)
 
 
 def _is_understood(columns: Columns) -> bool:
@@ -84,11 +117,11 @@ def _after_blank(rows: Rows, before: int) -> Bools:
     return np.diff(rows.numbers, prepend=before) > 1
 
 
-def _of_legacy(columns: Columns, rows: Rows, before: int) -> list[int]:
+def _of_legacy(rows: Rows, prices: Sequence[int], before: int) -> list[int]:
     """Records without a number where prices stand that follow a blank record or have a column's name there."""
     likely = _after_blank(rows, before)
     numeric = np.zeros(len(rows), np.bool_)
-    for index in legacy.price_columns(columns):
+    for index in prices:
         column = rows.columns[index]
         if column.null_count == len(column):
             continue
@@ -106,14 +139,14 @@ def _numbers(column: pa.Array) -> Bools:
     return pc.match_substring_regex(column, _NUMERIC).fill_null(False).to_numpy(zero_copy_only=False)
 
 
-def _of_template(columns: Columns, rows: Rows, before: int) -> Iterator[int]:
+def _of_template(columns: Columns, rows: Rows, watched: Sequence[int], before: int) -> Iterator[int]:
     """Records of a CMS table that have no price, no setting unless they follow a blank record, and no number in front.
 
     Almost every record has a price in a column without a letter: that is all that is asked of those.
     """
     numeric = np.zeros(len(rows), np.bool_)
     mixed: list[pa.Array] = []
-    for index in _watched(columns):
+    for index in watched:
         column = rows.columns[index]
         if column.null_count == len(column):
             continue

@@ -16,7 +16,7 @@ from glimmr.parse.tables.flags import BIT
 from glimmr.parse.tables.grid import cells_of_rows, joined, narrowed, part, widened, without
 from glimmr.parse.tables.header import Columns
 from glimmr.parse.tables.records import Rows
-from glimmr.parse.tables.restarts import Restart, next_restart
+from glimmr.parse.tables.restarts import Candidates, Restart, next_restart
 
 _TOTAL = r"(?i)^\s*((grand|sub|report|overall|column)[ -]?)?totals?\s*:?\s*$"
 _PERCENT = r"(?i)%|\bpercent"
@@ -39,25 +39,29 @@ def of(
         if rest is None:
             return
         rest = widened(rest, len(columns.names))
-        while len(rest):
-            at, found = next_restart(columns, rest, number, final=block is None)
-            if at:
+        begin, candidates = 0, Candidates(number)
+        while begin < len(rest):
+            at, found = next_restart(columns, rest, begin, candidates, final=block is None)
+            if at > begin:
                 number = int(rest.numbers[at - 1])
-                kept = _kept(part(rest, 0, at) if at < len(rest) else rest, columns, intake, places, later=later)
+                kept = _kept(part(rest, begin, at), columns, intake, places, later=later)
                 if len(kept):
                     yield columns, kept
             if found is None:
                 held = part(rest, at, len(rest)) if at < len(rest) else None
                 break
-            columns, later = _restarted(columns, found, rest.numbers[at:], intake, places), True
-            number = int(rest.numbers[at + found.last])
-            rest = widened(part(rest, at + found.last + 1, len(rest)), len(columns.names))
+            later = later or _names(found.columns) != _names(columns)
+            columns = _restarted(columns, found, rest.numbers[at:], intake, places)
+            begin = at + found.last + 1
+            number = int(rest.numbers[begin - 1])
+            rest = widened(rest, len(columns.names))
 
 
 def _kept(rows: Rows, columns: Columns, intake: Intake, places: Places, *, later: bool) -> Rows:
-    """The records of a section without totals. Under a later header the width of the first one is no measure."""
+    """The records of a section without totals. Under another header the width of the first one is no measure."""
     if later:
-        rows = narrowed(replace(rows, bits=rows.bits & ~BIT["short_row"]), len(columns.names))
+        rows = replace(rows, bits=rows.bits & ~BIT["short_row"])
+    rows = narrowed(rows, len(columns.names))
     return _without_totals(rows, columns, intake, places) if columns.legacy else rows
 
 
