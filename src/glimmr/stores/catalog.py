@@ -212,7 +212,7 @@ def urls_behind(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in _parts(sorted(ids)):
         for statement in (_URL_OF_ADDRESS, _URL_OF_BYTES):
-            found |= dict(connection.execute(statement, {"ids": part}).tuples().all())
+            found |= dict(connection.execute(statement, {"ids": part}).all())
     return found
 
 
