@@ -17,6 +17,7 @@ from glimmr.parse import Limits, parse
 from glimmr.world import world
 from glimmr.world.mixes import RECIPES
 from tests.mess.expected import NAMES, expected_of, paper_of
+from tests.support.memory import growth
 
 from .conftest import CORPUS, lines
 
@@ -63,7 +64,9 @@ def test_every_file_ends_in_an_outcome_of_the_closed_list_and_the_results_are_wr
     rows: list[dict[str, Any]] = []
     wrong: list[str] = []
     for paper in (*real(), *messes(tmp_path), *simulated(tmp_path)):
-        report = parse(paper.path, tmp_path / "out", limits=Limits(**paper.limits))
+        with growth() as peak_bytes:
+            report = parse(paper.path, tmp_path / "out", limits=Limits(**paper.limits))
+            report = dataclasses.replace(report, peak_rss_bytes=peak_bytes())  # the process has done other things
         wrong += [f"{paper.source} {paper.name}: {problem}" for problem in problems(paper, report, tmp_path / "out")]
         rows += [result(paper, report, member) for member in report.members]
     write(rows, REPORT)

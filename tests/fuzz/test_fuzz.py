@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from glimmr.outcomes import Outcome, is_reason
 from glimmr.parse import Limits
+from tests.support.memory import growth
 from tests.unit.parse.papers import Read, read
 
 from .mutations import FAMILIES, SEEDS, papers
@@ -21,18 +22,10 @@ _SECONDS = 2.0  # of CPU: other work on the machine is not the parser's fault
 _BYTES = 300 * 2**20
 USUAL = Limits().block_bytes
 _BLOCKS = (64, 1000, USUAL, USUAL)  # bytes: small ones put the ends of blocks everywhere
-_STATUS = Path("/proc/self/status")
-_CLEAR = Path("/proc/self/clear_refs")
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 # The default suite bends the same papers each time; `--long` bends others.
 FEW = settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=QUIET)
 MANY = settings(max_examples=2000, deadline=None, suppress_health_check=QUIET)
-
-
-def resident_bytes(name: str) -> int:
-    """`VmRSS` now, or `VmHWM`, the highest since the last reset (proc(5))."""
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
-    return int(line.split()[1]) * 1024
 
 
 def timed(content: bytes, block_bytes: int) -> tuple[Read, float]:
@@ -45,10 +38,10 @@ def timed(content: bytes, block_bytes: int) -> tuple[Read, float]:
 
 def ends_well(content: bytes, block_bytes: int | None = None) -> None:
     """Parse and check all that must hold of any bytes; the time only with blocks of the usual size."""
-    _CLEAR.write_text("5")
-    before = resident_bytes("VmRSS")
     block_bytes = block_bytes or _BLOCKS[zlib.crc32(content) % len(_BLOCKS)]
-    got, seconds = timed(content, block_bytes)
+    with growth() as peak_bytes:
+        got, seconds = timed(content, block_bytes)
+        peak = peak_bytes()
     report = got.report
     assert is_reason(Outcome(report.outcome), report.reason), (report.outcome, report.reason)
     assert report.outcome not in {Outcome.INTERNAL_ERROR, Outcome.RESOURCES}
@@ -66,7 +59,6 @@ def ends_well(content: bytes, block_bytes: int | None = None) -> None:
     assert owners == sorted(owners)
     assert [charge["rates"] for charge in got.charges] == [owners.count(at) for at in range(len(got.charges))]
     json.dumps(report.as_dict(), ensure_ascii=False).encode()
-    peak = resident_bytes("VmHWM") - before
     assert peak <= _BYTES, f"{peak >> 20} MB"
     # Once only: what is slow the first time may be remembered the second.
     assert block_bytes != USUAL or seconds <= _SECONDS, f"{seconds:.1f} s"

@@ -62,8 +62,8 @@ LINES = st.lists(st.one_of(ITEMS, ITEMS, BETWEEN, st.sampled_from([*UNDER])), ma
 
 
 def named(records: list[Cells]) -> list[Cells]:
-    """Each record that is not blank is given a description of its own, so that no two are one charge."""
-    return [[f"item {n}", *cells] if any(map(str.strip, cells)) else cells for n, cells in enumerate(records)]
+    """Each record that is not blank is given a description of its own, no column's name: no two are one charge."""
+    return [[f"bandage {n}", *cells] if any(map(str.strip, cells)) else cells for n, cells in enumerate(records)]
 
 
 def parts_of(label: str, kept: str) -> list[str]:
@@ -106,6 +106,8 @@ def found_again(cell: str, rows: list[dict[str, Any]]) -> bool:
 
 
 def all_is_there(got: Read, records: list[Cells], first: int, prefix: str) -> None:
+    if "GL-SECTION" in got.findings():  # a record of nothing but columns' names is told as a further header
+        return
     due = [(n, cells) for n, cells in enumerate(records) if any(map(str.strip, cells))]
     assert got.report.rows_in == len(due), (got.ended, got.report.rows_in, len(due))
     assert got.rejects == []

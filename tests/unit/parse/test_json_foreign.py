@@ -212,6 +212,12 @@ def test_what_is_nearly_json_is_read_all_the_same(tmp_path: Path, odd: str) -> N
     assert (got.ended, got.rejects) == (("ok", ""), [])
 
 
+@pytest.mark.parametrize("before", ["", "null,\n"])
+def test_an_object_of_nothing_before_one_without_values_is_no_price_list(tmp_path: Path, before: str) -> None:
+    got = read(tmp_path, before + '{},\n{"description": null, "standard_charge|gross": null}')
+    assert got.ended == ("no_price_table", "no_charges")
+
+
 def test_a_broken_object_is_lost_alone_under_a_key_that_is_half_a_surrogate_pair(tmp_path: Path) -> None:
     lines = [json.dumps({"code": str(n), "description": f"D{n}", "price": n + 1}) for n in range(3)]
     got = read(tmp_path, f'{{"rows\\ud800": [{",".join(lines)}]}}'.replace('"D1"', '"D1'))

@@ -137,9 +137,12 @@ def test_items_without_prices_or_settings_begin_no_section(tmp_path: Path) -> No
         ["Quoted", "standard_charge|gross", "", "", "", "", "", "", "", "", ""],
         ["Room charge", "", "", "nowhere", "", "", "", "", "", "", ""],
         ["Payer", "Plan", "", "", "", "", "", "", "", "", ""],
+        ["Quoted", "standard_charge|gross", "hospital_name", "", "", "", "", "", "", "", ""],
+        ["Quoted", "hospital_name", "", "", "", "", "", "", "", "", ""],
+        ["Quoted", "standard_charge|gross", "", "", "", "", "", "", "", "", ""],
     ]
     got = read(tmp_path, PREAMBLE + TALL + MRI + csv_text(bare) + "\n" + csv_text(bare) + MRI)
-    assert got.report.rows_in == 10
+    assert got.report.rows_in == 2 + 2 * len(bare)
     assert "GL-SECTION" not in got.findings()
 
 

@@ -261,7 +261,7 @@ def _check_modifiers(value: Any, findings: Findings) -> None:
                 payer if isinstance(payer, dict) else {}, ("payer_name", "plan_name", "description"), here, findings
             )
         setting = one.get("setting")
-        if setting is not None and setting not in _SETTINGS:
+        if setting is not None and not (isinstance(setting, str) and setting in _SETTINGS):
             findings.add("GL-MODIFIER-SETTING", f"{at}/{number}/setting", name="setting", value=str(setting))
 
 

@@ -132,6 +132,7 @@ def read_under(
 def _read(columns: headers.Columns, rows: Iterable[Rows], intake: Intake, places: Places) -> None:
     if columns.legacy:
         columns, rows = sections.prepared(columns, rows)
+    rows = (block for block in rows if len(block))
     tall = not columns.groups and (not columns.legacy or bool(_PAYER_COLUMNS & columns.known.keys()))
     for batch in (read_tall if tall else read_wide)(rows, columns, places):
         intake.take(batch)

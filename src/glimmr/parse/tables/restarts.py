@@ -76,13 +76,13 @@ def next_restart(
             above = cells_of_rows(rows, max(begin, at - _PREAMBLE_RECORDS), at)
             general = general_data(columns, above)
             named = _read_header(record)
-            if general is not None or _is_understood(named):
+            if _names_items(named) and (general is not None or _is_understood(named)):
                 above = [] if general is None else above[general:]
                 return at - len(above), Restart(above, len(above), named)
         if names_general_data(record):
             above = cells_of_rows(rows, at, min(len(rows), at + _PREAMBLE_RECORDS))
-            found = next((i for i, cells in enumerate(above) if _is_header(columns, cells)), None)
-            if found is not None and (not found or general_data(columns, above[:found]) == 0):
+            found = next((i for i, cells in enumerate(above) if i and _is_header(columns, cells)), None)
+            if found is not None and general_data(columns, above[:found]) == 0:
                 return at, Restart(above[:found], found, _read_header(above[found]))
             if found is None and len(above) < _PREAMBLE_RECORDS and not final:
                 return at, None
@@ -96,14 +96,18 @@ def next_restart(
 
 
 def _is_header(columns: Columns, record: list[str]) -> bool:
-    return headers.is_header(record) and not is_priced(columns, record)
+    return headers.is_header(record) and not is_priced(columns, record) and _names_items(_read_header(record))
 
 
 def _is_understood(columns: Columns) -> bool:
     """Whether most names are known, those of an item among them: an item may quote a column's name, too."""
     unknown = len([1 for index, _ in columns.unknown if columns.names[index]])
     known = sum(map(bool, columns.names)) - unknown
-    return known >= max(3, 2 * unknown) and ("description" in columns.known or bool(columns.codes))
+    return known >= max(3, 2 * unknown) and _names_items(columns)
+
+
+def _names_items(columns: Columns) -> bool:
+    return "description" in columns.known or bool(columns.codes)
 
 
 def _read_header(record: list[str]) -> Columns:
