@@ -43,7 +43,7 @@ def set_clock(database: Database, ahead_seconds: float) -> None:
     database.write(lambda c: c.exec_driver_sql(f"UPDATE ahead SET seconds = {ahead_seconds}"))
 
 
-@pytest.mark.parametrize("ahead_seconds", [3600.0, -3600.0])
+@pytest.mark.parametrize("ahead_seconds", [3600.0, pytest.param(-3600.0, marks=pytest.mark.long)])
 def test_no_honest_run_loses_its_lease_and_a_dead_workers_jobs_are_rescued_soon(
     database: Database, ahead_seconds: float, record_property: Callable[[str, object], None]
 ) -> None:

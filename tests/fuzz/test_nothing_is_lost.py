@@ -160,7 +160,7 @@ def no_item_is_lost_between_sections(first: str, lines: list[str | Item], block_
     assert got.report.rows_in == got.report.items_out + got.report.rows_rejected >= len(due)
 
 
-@settings(FEW, max_examples=150)
+@settings(FEW, max_examples=80)
 @given(st.sampled_from([*UNDER]), LINES, st.sampled_from(BLOCKS), st.booleans())
 def test_every_priced_item_between_sections_is_a_charge_or_a_reject(
     first: str, lines: list[str | Item], block_bytes: int, book: bool

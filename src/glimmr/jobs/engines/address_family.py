@@ -11,7 +11,10 @@ _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 
 def look_up_only(family: Family, url: str) -> None:
-    """Let the running loop look up the hosts of `url` (several with sentinels) in that family."""
+    """Let the running loop look up the hosts of `url` (several with sentinels) in that family.
+
+    A master that a sentinel names by a host's name is looked up in both.
+    """
     if family == "any":
         return
     hosts = {urlsplit(f"//{host}").hostname for host in urlsplit(url).netloc.rpartition("@")[2].split(",")}
