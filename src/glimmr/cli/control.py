@@ -53,11 +53,8 @@ def prioritize(
     The jobs that follow them, and those that run, have the same priority: a file is parsed and published first, too.
     """
     from glimmr import app
-    from glimmr.cli.options import load
 
-    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
-    settings = load(data=data)
-    _must_be_jobs(settings, meant["ids"])
+    settings, meant = _order(data, ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
     told = app.prioritize(settings, to, **meant)
     if as_json:
         show.as_json({"prioritized": told})
@@ -81,11 +78,8 @@ def cancel(
     Waiting ones end at once, running ones within two seconds. Their files end `cancelled` until `glimmr retry`.
     """
     from glimmr import app
-    from glimmr.cli.options import load
 
-    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
-    settings = load(data=data)
-    _must_be_jobs(settings, meant["ids"])
+    settings, meant = _order(data, ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
     told = app.cancel(settings, **meant)
     if as_json:
         show.as_json({"cancelled": told.ended, "stopping": told.stopping})
@@ -112,11 +106,8 @@ def retry(
     it.
     """
     from glimmr import app
-    from glimmr.cli.options import load
 
-    meant = _meant(ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
-    settings = load(data=data)
-    _must_be_jobs(settings, meant["ids"])
+    settings, meant = _order(data, ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
     told = app.again(settings, **meant)
     if as_json:
         show.as_json({"put": told.put, "hastened": told.hastened, "moot": told.moot})
@@ -134,6 +125,18 @@ def _pause(step: str, data: Data, *, paused: bool) -> None:
     app.pause(load(data=data), step, paused=paused)
 
 
+def _order(data: Data, ids: list[int] | None, everything: bool, **equal: str | None) -> tuple[Any, dict[str, Any]]:
+    """The settings, and which jobs are meant. Raises UsageError also when one of the ids is no job's."""
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    meant = _meant(ids, everything, **equal)
+    settings = load(data=data)
+    if unknown := app.unknown_jobs(settings, meant["ids"]):
+        raise UsageError(f"there is no job {', '.join(map(str, unknown))}: `glimmr jobs` lists them")
+    return settings, meant
+
+
 def _meant(ids: list[int] | None, everything: bool, **equal: str | None) -> dict[str, Any]:
     """What was said of the jobs. Raises UsageError when it cannot be what somebody meant."""
     from glimmr.cli.options import one_of
@@ -147,13 +150,6 @@ def _meant(ids: list[int] | None, everything: bool, **equal: str | None) -> dict
             "name jobs by their ids, or by conditions like --step and --outcome, or all of them by --all: one of these"
         )
     return {"ids": tuple(ids or ()), **equal}
-
-
-def _must_be_jobs(settings: Any, ids: tuple[int, ...]) -> None:
-    from glimmr import app
-
-    if unknown := app.unknown_jobs(settings, ids):
-        raise UsageError(f"there is no job {', '.join(map(str, unknown))}: `glimmr jobs` lists them")
 
 
 def _count(jobs: Counter[str]) -> str:
