@@ -19,6 +19,7 @@ from glimmr.net.resume import Resume
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
+from glimmr.net.ways import IDENTITY
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
@@ -145,8 +146,9 @@ class Client:
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
         curl.setopt(pycurl.USERAGENT, options.user_agent)
         options.ways.prepare(curl, ways)
-        curl.setopt(pycurl.ACCEPT_ENCODING, "" if request.decode else "identity")
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(request.decode))
+        decode = request.decode and IDENTITY not in ways
+        curl.setopt(pycurl.ACCEPT_ENCODING, "" if decode else "identity")
+        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(decode))
         if request.body is not None:
             curl.setopt(pycurl.COPYPOSTFIELDS, request.body)
         if request.method != "GET":

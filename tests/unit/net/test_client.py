@@ -71,6 +71,14 @@ def test_a_gzip_encoded_answer_nobody_asked_for_is_stored_as_served(asker: Clien
     assert small.body == b"a,b\n"
 
 
+def test_an_answer_that_cannot_be_decoded_is_asked_for_without_an_encoding(asker: Client) -> None:
+    lie = answer(b"[1]", "200 OK", "Content-Encoding: gzip")
+    with HttpServer({"/": lie}) as server:
+        assert asker.get_bytes(server.url("/")).body == b"[1]"
+        assert asker.get_bytes(server.url("/")).body == b"[1]"
+    assert [request.headers["accept-encoding"] == "identity" for request in server.requests] == [False, True, True]
+
+
 def test_one_connection_is_used_again(asker: Client) -> None:
     with HttpServer({"/": answer(b"x")}) as server:
         for _ in range(3):
