@@ -121,7 +121,7 @@ DUE = (
         or_(jobs.c.host.is_(None), jobs.c.host.not_in(bindparam("full_hosts", expanding=True))),
         jobs.c.id.not_in(bindparam("sent", expanding=True)),
     )
-    .order_by(jobs.c.priority.desc(), jobs.c.run_at, jobs.c.id)
+    .order_by(jobs.c.priority.desc(), jobs.c.attempt, jobs.c.run_at, jobs.c.id)  # retries wait behind fresh work
     .limit(bindparam("most"))
 )
 AWAITED = select(
