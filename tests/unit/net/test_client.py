@@ -262,6 +262,40 @@ def test_a_large_file_gets_a_longer_deadline() -> None:
     assert "0.6 s" in str(caught.value)
 
 
+def test_by_the_same_settings_a_slow_but_honest_server_finishes_and_a_slow_loris_does_not() -> None:
+    settings = Settings(
+        allow_addresses=("127.0.0.1",), header_timeout_seconds=0.5, connect_timeout_seconds=0.5,
+        min_rate_bytes=2000, stall_seconds=0.3, download_deadline_seconds=0.2, download_deadline_rate_bytes=2000,
+    )  # fmt: skip
+
+    def dripping(body_bytes: int, piece: int, every_seconds: float) -> Any:
+        async def script(_: Any, wire: Any) -> None:
+            await wire.send(head("200 OK", f"Content-Length: {body_bytes}"))
+            for _ in range(body_bytes // piece):
+                await wire.send(b"x" * piece)
+                await asyncio.sleep(every_seconds)
+
+        return script
+
+    scripts = {
+        "/honest": dripping(4000, 200, 0.05),  # 4000 bytes/s: a second, which is five times the least time allowed
+        "/body": dripping(4000, 10, 0.02),  # 500 bytes/s, never silent
+        "/burst": dripping(400_000, 1000, 0.2),  # 5000 bytes/s: its size allows 200 s, which are over
+        "/header": drip(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n", 0.02),
+    }
+    with HttpServer(scripts) as server:
+        asker = Client(settings)
+        got, _ = fetch(asker, server.url("/honest"))
+        assert got.bytes == 4000
+        with pytest.raises(errors.TooSlow):
+            fetch(asker, server.url("/body"))
+        with pytest.raises(errors.HeaderTimeout):
+            fetch(asker, server.url("/header"))
+        with pytest.raises(errors.DeadlineExceeded):
+            asker.fetch(server.url("/burst"), Kept(), since=time.monotonic() - 201)
+        asker.close()
+
+
 def test_no_file_is_so_large_that_its_deadline_is_over_the_cap() -> None:
     limits: dict[str, Any] = {"deadline_seconds": 0.1, "deadline_rate_bytes": 1, "deadline_cap_seconds": 0.3}
     asker = client(min_rate_bytes=1, stall_seconds=5, **limits)
