@@ -46,8 +46,9 @@ _HOST_FREE = or_(
     .correlate(jobs)
     .scalar_subquery(),
 )
-# A host that failed again and again is left alone for a while (`net.breaker`): its jobs wait uncharged.
-_HOST_AWAKE = not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _NOW))
+# A host that failed again and again is left alone for a while (`net.breaker`), and one that wants a pause between two
+# requests for so long (`net.pace`): its jobs wait uncharged, and take nobody's slot.
+_HOST_AWAKE = not_(exists().where(hosts.c.host == jobs.c.host, or_(hosts.c.until > _NOW, hosts.c.next_at > _NOW)))
 _FENCE = and_(
     jobs.c.id == bindparam("job_id"),
     jobs.c.owner == bindparam("holder"),

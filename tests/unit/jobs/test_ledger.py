@@ -14,7 +14,7 @@ from glimmr.errors import LeaseLost
 from glimmr.jobs import ledger, statements
 from glimmr.jobs.job import Ending, Job, NewJob
 from glimmr.jobs.tables import jobs
-from glimmr.model import Standing
+from glimmr.model import Pace, Standing
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
 from glimmr.stores.hosts import HostBook
@@ -227,9 +227,13 @@ def test_a_host_that_is_busy_holds_up_no_other(database: Database) -> None:
 
 def test_a_host_that_rests_holds_up_its_own_jobs_and_no_other(database: Database) -> None:
     ill, well = put(database, *(NewJob(step="toy", args={"n": host}, host=host) for host in ("ill.test", "well.test")))
-    HostBook(database).change("ill.test", lambda _: Standing(until=time.time() + 3600, opened=1))
-    assert due(database) == [well]
-    assert take(database, ill) is None
+    for resting in (
+        Standing(until=time.time() + 3600, opened=1),
+        Standing(pace=Pace(crawl_seconds=10.0, next_at=time.time() + 10)),
+    ):
+        HostBook(database).change("ill.test", lambda _, after=resting: after)
+        assert due(database) == [well]
+        assert take(database, ill) is None
     assert database.read(lambda c: ledger.awaited(c, ["toy"], 7200))
     end(database, taken(database, well), HANDED_BACK)
     HostBook(database).change("ill.test", lambda _: Standing())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glimmr.model import Standing
+from glimmr.model import Pace, Standing
 from glimmr.stores import turns as turning
 from glimmr.stores.database import Database
 from glimmr.stores.hosts import HostBook
@@ -29,7 +29,8 @@ def slots(database: Database, host: str = "h") -> int:
 def test_how_a_host_stands_and_what_helped_is_known_to_the_next_process(database: Database) -> None:
     first, second = HostBook(database), HostBook(database)
     assert first.standing("h") == Standing()
-    standing = Standing(failures=0, since=0.0, until=4e9, opened=2)
+    pace = Pace(crawl_seconds=2.5, slower_seconds=1.5, robots_at=1e9, next_at=4e9)
+    standing = Standing(failures=0, since=0.0, until=4e9, opened=2, pace=pace)
     assert first.change("h", lambda _: standing) == standing
     first.remember("h", ["http1", "browser_headers"])
     assert second.standing("h") == standing

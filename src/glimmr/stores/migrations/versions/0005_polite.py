@@ -1,4 +1,4 @@
-"""A job that failed before waits behind those that did not."""
+"""A job that failed before waits behind those that did not; hosts have a pace."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,10 +13,16 @@ _READY = sa.text("state = 'ready'")
 
 def upgrade() -> None:
     _order_by("priority DESC", "attempt")
+    for name in ("crawl_seconds", "slower_seconds"):
+        op.add_column("hosts", sa.Column(name, sa.Double(), nullable=False, server_default="0"))
+    for name in ("robots_at", "next_at"):
+        op.add_column("hosts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     _order_by("priority DESC")
+    for name in ("crawl_seconds", "slower_seconds", "robots_at", "next_at"):
+        op.drop_column("hosts", name)
 
 
 def _order_by(*first: str) -> None:
