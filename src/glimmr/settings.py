@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="Price lists published at a time; more only wait for each other's commits."
     )
     connections_per_host: int = Field(2, ge=1, le=1024, description="Connections to one host at a time.")
+    bandwidth_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes per second that one process receives, all its downloads together, in fair shares."
+        " 0: no limit.",
+    )
     crawl_delay_seconds: float = Field(
         30.0,
         ge=0,

@@ -11,6 +11,7 @@ from glimmr import events
 from glimmr.errors import ConnectionRefused, FetchError
 from glimmr.net import robots
 from glimmr.net.answer import Answer, Reply
+from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.hosts import Hosts, local_hosts
 from glimmr.net.ladder import Ladder
 from glimmr.net.lines import Lines
@@ -25,7 +26,6 @@ from glimmr.settings import Settings
 
 _MOST_HOPS = 10
 _SMALL_ANSWER_BYTES = 64 * 2**20
-_BUFFER_BYTES = 256 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _ROBOTS_SECONDS, _ROBOTS_BYTES = 5.0, 500 * 1024  # RFC 9309 §2.5: so much of it must be read
 
@@ -38,6 +38,7 @@ class Client:
         self._hosts = hosts or local_hosts(self._options.connections_per_host)
         self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
+        self._bandwidth = Bandwidth(self._options.bandwidth_bytes)
 
     def fetch(
         self,
@@ -154,6 +155,7 @@ class Client:
                 asks_whether_changed=request.asks_whether_changed,
                 resume=request.resume,
                 since=request.since,
+                bandwidth=self._bandwidth,
             )
             self._prepare(line.curl, request, transfer, limits)
             refused = self._route(line.curl, url, proxy)
@@ -193,7 +195,7 @@ class Client:
         if request.method != "GET":
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.BUFFERSIZE, self._bandwidth.piece_bytes)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_seconds * 1000))
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)

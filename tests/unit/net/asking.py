@@ -25,6 +25,7 @@ def client(
     allow: tuple[str, ...] = ("127.0.0.1",),
     per_host: int = 2,
     hosts: Hosts | None = None,
+    bandwidth_bytes: int = 0,
     **limits: Any,
 ) -> Client:
     return Client(
@@ -33,6 +34,7 @@ def client(
             guard=Guard.of(allow),
             connect_to=ConnectTo.of((connect_to,) if connect_to else ()),
             connections_per_host=per_host,
+            bandwidth_bytes=bandwidth_bytes,
         ),
         hosts,
     )
