@@ -38,6 +38,7 @@ class Client:
         self._hosts = hosts or local_hosts(self._options.connections_per_host)
         self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
+        self._hosts.when_let_go(self._lines.drop)
         self._bandwidth = Bandwidth(self._options.bandwidth_bytes)
 
     def fetch(

@@ -66,7 +66,7 @@ class Hosts:
     ) -> None:
         self._book = book or LocalBook()
         self._scale, self._crawl_delay_seconds = scale, crawl_delay_seconds
-        self.turn = politeness.turn
+        self.turn, self.when_let_go = politeness.turn, politeness.when_let_go
         self.ways, self.remember = self._book.ways, self._book.remember
 
     def check(self, host: str) -> None:

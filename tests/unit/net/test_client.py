@@ -86,6 +86,21 @@ def test_one_connection_is_used_again(asker: Client) -> None:
     assert (len(server.requests), server.connections) == (3, 1)
 
 
+def test_a_connection_is_kept_alive_while_it_is_silent() -> None:
+    timers = set[str]()
+
+    def look(**_: Any) -> None:
+        for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
+            _, _, remote, state, _, timer, *_ = line.split()
+            if remote.endswith(f":{server.port:04X}") and state == "01":
+                timers.add(timer.partition(":")[0])
+
+    asker = client(stall_seconds=1.2)
+    with HttpServer({"/": raw(_LONG + b"x", then="stall")}) as server, pytest.raises(errors.Stalled):
+        fetch(asker, server.url("/"), tell=look)
+    assert "02" in timers  # the kernel's clock for the next keep-alive probe runs (proc_net_tcp)
+
+
 def test_a_connection_the_server_closed_meanwhile_is_replaced(asker: Client) -> None:
     whole = head("200 OK", "Content-Length: 1") + b"x"
     with HttpServer({"/": raw(whole)}) as server:
