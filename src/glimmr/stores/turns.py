@@ -80,7 +80,8 @@ class FleetTurns:
         try:
             yield
         except BaseException:
-            self._give_back(host, turn)  # its connection is closed
+            self._let_go(host)  # its connection is closed, but perhaps it did not get so far as to use it
+            self._give_back(host, turn)
             raise
         with self._changed:
             self._lingering.append((time.monotonic() + _LINGER_SECONDS, host, turn))
@@ -107,10 +108,13 @@ class FleetTurns:
                 self._changed.wait(_LOOK_SECONDS)
 
     def _lingered(self, host: str) -> str | None:
+        """One that is still ours: after a time in which this process stood still, its lease may have run out."""
         with self._changed:
-            for place in reversed(range(len(self._lingering))):
-                if self._lingering[place][1] == host:
-                    return self._lingering.pop(place)[2]
+            now = time.monotonic()
+            for place, (until, where, turn) in enumerate(self._lingering):
+                if where == host and until > now:
+                    del self._lingering[place]
+                    return turn
         return None
 
     def _give_back_in_time(self) -> None:

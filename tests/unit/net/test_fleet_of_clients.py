@@ -1,17 +1,21 @@
 """Several processes' clients on one database: what a host sees of them, and what one learns holds for all."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
 
 from glimmr import errors
+from glimmr.model import Standing
 from glimmr.net import Client
 from glimmr.net.hosts import Hosts
+from glimmr.stores import hosts as knowing
 from glimmr.stores.database import Database
 from glimmr.stores.hosts import HostBook
 from glimmr.stores.turns import FleetTurns
+from tests.support.fleet import until
 from tests.support.http_server import HttpServer, answer, redirect
 from tests.unit.net.asking import Kept, client
 
@@ -79,3 +83,16 @@ def test_a_host_that_a_redirect_leads_to_is_left_alone_as_well(fleet: list[Clien
     with pytest.raises(errors.HostRests, match=r"vendor\.test"):
         fleet[1].fetch("http://h.test/from", Kept())
     assert server.paths() == ["/busy", "/from"]
+
+
+def test_a_host_that_is_left_alone_keeps_no_idle_connection_that_nobody_counts(
+    fleet: list[Client], database: Database, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowing, "_FRESH_SECONDS", 0.0)
+    fleet[0].fetch("http://vendor.test/f.csv", Kept())
+    HostBook(database).change("vendor.test", lambda _: Standing(until=time.time() + 60, opened=1))
+    with pytest.raises(errors.HostRests):
+        fleet[0].fetch("http://vendor.test/f.csv", Kept())
+    count = "SELECT count(*) FROM host_turns"
+    assert database.read(lambda c: c.exec_driver_sql(count).scalar_one()) == 0
+    until(lambda: server.open == 0, 5)
