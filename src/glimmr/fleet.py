@@ -7,6 +7,7 @@ import socket
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,12 @@ def _installed(name: str) -> Generator[None]:
 def hosts(settings: Settings, database: Database) -> Generator[Hosts]:
     """What is known of the hosts that are asked; in a fleet all processes count as one."""
     book = HostBook(database)
+    known = partial(Hosts, book=book, scale=settings.retry_scale, crawl_delay_seconds=settings.crawl_delay_seconds)
     if not is_fleet(settings):
-        yield Hosts(LocalPoliteness(settings.connections_per_host), book, scale=settings.retry_scale)
+        yield known(LocalPoliteness(settings.connections_per_host))
         return
     with closing(FleetTurns(database, settings.connections_per_host, f"{socket.gethostname()}-{os.getpid()}")) as turns:
-        yield Hosts(turns, book, scale=settings.retry_scale)
+        yield known(turns)
 
 
 @contextmanager

@@ -176,6 +176,25 @@ def _finding(facts: dict[str, Any]) -> Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a host is left alone between two requests. Moments are seconds since 1970.
+
+    `crawl_seconds` is what its robots.txt asked for at `robots_at`, `slower_seconds` what its 429s made of us; the next
+    request may be sent at `next_at`.
+    """
+
+    crawl_seconds: float = 0.0
+    slower_seconds: float = 0.0
+    robots_at: float = 0.0
+    next_at: float = 0.0
+
+    @property
+    def gap_seconds(self) -> float:
+        """Between two requests."""
+        return max(self.crawl_seconds, self.slower_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a host stands. Moments are seconds since 1970; `until` 0 means that it does not rest.
 
@@ -186,6 +205,7 @@ class Standing:
     since: float = 0.0
     until: float = 0.0
     opened: int = 0
+    pace: Pace = Pace()
 
     @property
     def is_open(self) -> bool:

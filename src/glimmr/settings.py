@@ -93,6 +93,19 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="Price lists published at a time; more only wait for each other's commits."
     )
     connections_per_host: int = Field(2, ge=1, le=1024, description="Connections to one host at a time.")
+    bandwidth_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes per second that one process receives, all its downloads together, in fair shares."
+        " 0: no limit.",
+    )
+    crawl_delay_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="Longest pause between two requests of one host that its robots.txt (Crawl-delay) is given."
+        " 0: no robots.txt is asked for.",
+    )
     connect_timeout_seconds: float = Field(20.0, gt=0, le=86_400, description="Longest wait for a connection.")
     header_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for the answer's header.")
     min_rate_bytes: int = Field(1024, ge=1, description="Fewest bytes per second, over the stall time.")

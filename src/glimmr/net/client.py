@@ -8,8 +8,10 @@ from typing import Any
 import pycurl
 
 from glimmr import events
-from glimmr.errors import ConnectionRefused
+from glimmr.errors import ConnectionRefused, FetchError
+from glimmr.net import robots
 from glimmr.net.answer import Answer, Reply
+from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.hosts import Hosts, local_hosts
 from glimmr.net.ladder import Ladder
 from glimmr.net.lines import Lines
@@ -19,12 +21,13 @@ from glimmr.net.resume import Resume
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
+from glimmr.net.ways import IDENTITY
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
 _SMALL_ANSWER_BYTES = 64 * 2**20
-_BUFFER_BYTES = 256 * 1024
 _KEEP_ALIVE_SECONDS = 30
+_ROBOTS_SECONDS, _ROBOTS_BYTES = 5.0, 500 * 1024  # RFC 9309 §2.5: so much of it must be read
 
 
 class Client:
@@ -35,6 +38,8 @@ class Client:
         self._hosts = hosts or local_hosts(self._options.connections_per_host)
         self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
+        self._hosts.when_let_go(self._lines.drop)
+        self._bandwidth = Bandwidth(self._options.bandwidth_bytes)
 
     def fetch(
         self,
@@ -101,19 +106,57 @@ class Client:
 
     def _hop(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
         """One request, in its turn at its host. The turn at the host before is over, so nobody waits in a circle."""
-        url, host, proxy = request.url, host_of(request.url), self._proxy(request.url)
-        self._options.guard.check_url(url, by_proxy=proxy is not None)
-        asks, here_bytes = request.asks_whether_changed, request.resume.at if request.resume else 0
-        with self._hosts.turn(host, lambda: tell(bytes=here_bytes, total=None)), self._lines.to(host) as line:
+        host, here_bytes = host_of(request.url), request.resume.at if request.resume else 0
+        self._options.guard.check_url(request.url, by_proxy=self._proxy(request.url) is not None)
+
+        def waiting() -> None:
+            tell(bytes=here_bytes, total=None)
+
+        if request.resume is None:  # to go on with a transfer is no new one
+            self._hosts.keep_pace(host, waiting)
+        with self._hosts.turn(host, waiting):
             self._hosts.check(host)
+            transfer = self._exchange(request, sink, tell, limits)
+            if (transfer.is_wanted or transfer.status == 304) and self._hosts.takes_robots(host):
+                self._look_into_robots(transfer, tell, limits)
+        return transfer
+
+    def _look_into_robots(self, after: Transfer, tell: Progress, limits: Limits) -> None:
+        """Ask a host that has just answered, on the same connection, what pace it wants.
+
+        It may say nothing, nonsense, or that we are to be gone: what was asked for is here already.
+        """
+        host, request, sink = host_of(after.url), Request(url=robots.address(after.url), decode=True), _Memory()
+        short = replace(
+            limits,
+            connect_seconds=min(limits.connect_seconds, _ROBOTS_SECONDS),
+            header_seconds=min(limits.header_seconds, _ROBOTS_SECONDS),
+            deadline_seconds=_ROBOTS_SECONDS,
+            deadline_cap_seconds=_ROBOTS_SECONDS,
+            stall_seconds=min(limits.stall_seconds, _ROBOTS_SECONDS),
+            max_bytes=_ROBOTS_BYTES,
+        )
+        here_bytes, total = after.here_bytes, after.size_bytes
+        try:
+            answer = self._exchange(request, sink, lambda **_: tell(bytes=here_bytes, total=total), short)
+        except FetchError:
+            return  # it is asked again tomorrow
+        if answer.status < 500:
+            self._hosts.wants(host, robots.crawl_delay_seconds(bytes(sink.data)))
+
+    def _exchange(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
+        """Send one request and take in its answer, whatever it is. Raises a FetchError when none comes."""
+        url, proxy = request.url, self._proxy(request.url)
+        with self._lines.to(host_of(url)) as line:
             transfer = Transfer(
                 url,
                 sink=sink,
                 limits=limits,
                 tell=tell,
-                asks_whether_changed=asks,
+                asks_whether_changed=request.asks_whether_changed,
                 resume=request.resume,
                 since=request.since,
+                bandwidth=self._bandwidth,
             )
             self._prepare(line.curl, request, transfer, limits)
             refused = self._route(line.curl, url, proxy)
@@ -145,14 +188,15 @@ class Client:
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
         curl.setopt(pycurl.USERAGENT, options.user_agent)
         options.ways.prepare(curl, ways)
-        curl.setopt(pycurl.ACCEPT_ENCODING, "" if request.decode else "identity")
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(request.decode))
+        decode = request.decode and IDENTITY not in ways
+        curl.setopt(pycurl.ACCEPT_ENCODING, "" if decode else "identity")
+        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(decode))
         if request.body is not None:
             curl.setopt(pycurl.COPYPOSTFIELDS, request.body)
         if request.method != "GET":
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.BUFFERSIZE, self._bandwidth.piece_bytes)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_seconds * 1000))
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)

@@ -38,6 +38,7 @@ class Options:
     guard: Guard
     connect_to: ConnectTo
     connections_per_host: int = 2
+    bandwidth_bytes: int = 0  # a second, for all transfers together; 0: no limit
     ca_bundle: str = ""
     user_agent: str = field(default_factory=lambda: _user_agent(""))
     ways: Ways = field(default_factory=Ways)
@@ -59,6 +60,7 @@ class Options:
             guard=Guard.of(settings.allow_addresses),
             connect_to=ConnectTo.of(settings.connect_to),
             connections_per_host=settings.connections_per_host,
+            bandwidth_bytes=settings.bandwidth_bytes,
             ca_bundle=_ca_bundle(settings.ca_bundle),
             user_agent=_user_agent(settings.contact),
             ways=Ways(browser_agent=settings.browser_agent),

@@ -8,6 +8,7 @@ import pycurl
 
 from glimmr import errors
 from glimmr.errors import FetchError
+from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.options import Limits
 from glimmr.net.resume import Resume, part_of, validator_of
 from glimmr.net.translate import Answered
@@ -50,6 +51,7 @@ class Transfer:
         asks_whether_changed: bool,
         resume: Resume | None = None,
         since: float | None = None,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self.url = url
         self.at = 0  # where in the file the body of the answer begins
@@ -64,7 +66,7 @@ class Transfer:
         self.enough = False  # the rest of this body is not wanted
         self.raised: BaseException | None = None
         self._sink, self._limits, self._tell, self._resume = sink, limits, tell, resume
-        self._asks_whether_changed = asks_whether_changed
+        self._asks_whether_changed, self._bandwidth = asks_whether_changed, bandwidth or Bandwidth()
         self._body_bytes: int | None = None  # as announced
         self.begun = False  # the sink was told that bytes come
         now = time.monotonic()
@@ -122,6 +124,14 @@ class Transfer:
             )
         self.begin()
         self._sink.write(data)
+        self._wait_for(len(data))
+
+    def _wait_for(self, size_bytes: int) -> None:
+        """Wait until so much may be received. While we wait for ourselves, no clock of the server's runs."""
+        waited = self._bandwidth.pay(size_bytes, self._tell_now_and_then)
+        self._started += waited
+        self._window_at += waited
+        self._last_byte_at += waited
 
     def begin(self) -> None:
         """Tell the sink, once, that the answer it is waiting for begins."""
@@ -140,10 +150,8 @@ class Transfer:
 
     def check(self) -> None:
         """Tell how far it is, and end it when a clock ran out. Raises what `tell` raises, or a FetchError."""
+        self._tell_now_and_then()
         now = time.monotonic()
-        if now - self._told_at >= _TELL_SECONDS:
-            self._told_at = now
-            self._tell(bytes=self.here_bytes, total=self.size_bytes if self.is_wanted else None)
         if not self.connected:
             return  # libcurl's own connect timeout covers name lookup, connection and TLS
         if not self.answered:
@@ -152,6 +160,12 @@ class Transfer:
             return
         self._check_rate(now)
         self._check_deadline(now)
+
+    def _tell_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_SECONDS:
+            self._told_at = now
+            self._tell(bytes=self.here_bytes, total=self.size_bytes if self.is_wanted else None)
 
     def _check_rate(self, now: float) -> None:
         limits = self._limits

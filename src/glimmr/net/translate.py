@@ -52,6 +52,8 @@ _CODES: dict[int, type[GlimmrError]] = {
     8: errors.ProtocolError,
     16: errors.Http2Error,
     18: errors.BodyCut,
+    23: errors.StorageFault,  # what we write into failed, and did not say how
+    27: errors.LocalFault,  # this machine has no memory left
     33: errors.RangeMismatch,
     35: errors.TlsHandshake,
     36: errors.RangeMismatch,
@@ -71,6 +73,7 @@ _CODES: dict[int, type[GlimmrError]] = {
     91: errors.TlsUntrusted,
     92: errors.Http2Error,
     95: errors.Http2Error,
+    96: errors.Http2Error,  # QUIC
     97: errors.ConnectionRefused,  # by the proxy
 }
 # Where one code means several things only libcurl's text tells them apart (RELIABILITY.md §1 facts 12, 14).

@@ -182,6 +182,10 @@ hosts = Table(
     Column("failures", Integer, nullable=False, default=0, server_default="0"),
     Column("opened", Integer, nullable=False, default=0, server_default="0"),
     Column("failed_since", UtcTime),
+    Column("crawl_seconds", Double, nullable=False, default=0.0, server_default="0"),  # these four: see model.Pace
+    Column("slower_seconds", Double, nullable=False, default=0.0, server_default="0"),
+    Column("robots_at", UtcTime),
+    Column("next_at", UtcTime),
 )
 
 host_turns = Table(
