@@ -73,6 +73,7 @@ class TlsFront:
         task.add_done_callback(self._tasks.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
         try:
             hello = await reader.read(65_536)
             name = server_name(hello)
@@ -80,14 +81,21 @@ class TlsFront:
             tls = _Tls(self._context(name or "localhost"), reader, writer, hello)
             await tls.handshake()
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
+            writers.append(there_writer)
             await asyncio.gather(
                 self._pump(tls.read, there_writer.write, there_writer),
                 self._pump(lambda: there_reader.read(65_536), tls.write, writer),
             )
         except (OSError, EOFError):
             pass  # the client does not like what it is shown, or leaves
+        except asyncio.CancelledError:
+            for one in writers:
+                one.transport.abort()
         finally:
-            writer.close()
+            for one in writers:
+                one.close()
+                with contextlib.suppress(OSError):
+                    await one.wait_closed()
 
     @staticmethod
     async def _pump(

@@ -2,6 +2,7 @@
 
 import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -11,20 +12,24 @@ from glimmr import events
 from glimmr.errors import ConnectionRefused
 from glimmr.net.answer import Answer, Reply
 from glimmr.net.hosts import Hosts, local_hosts
+from glimmr.net.issuers import Issuers
 from glimmr.net.ladder import Ladder
-from glimmr.net.lines import Lines
+from glimmr.net.lines import Line, Lines
 from glimmr.net.options import Limits, Options
 from glimmr.net.request import Request, bad_redirect
 from glimmr.net.resume import Resume
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
+from glimmr.net.ways import INTERMEDIATES
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
 _SMALL_ANSWER_BYTES = 64 * 2**20
 _BUFFER_BYTES = 256 * 1024
 _KEEP_ALIVE_SECONDS = 30
+_NO_PARTIAL_CHAIN = 1 << 2  # CURLSSLOPT_NO_PARTIALCHAIN, which pycurl's types do not know
+_CERTIFICATE_BYTES, _CERTIFICATE_SECONDS = 64 * 1024, 30.0
 
 
 class Client:
@@ -35,6 +40,7 @@ class Client:
         self._hosts = hosts or local_hosts(self._options.connections_per_host)
         self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
+        self._issuers = Issuers(self._options.ca_bundle)
 
     def fetch(
         self,
@@ -104,6 +110,7 @@ class Client:
         url, host, proxy = request.url, host_of(request.url), self._proxy(request.url)
         self._options.guard.check_url(url, by_proxy=proxy is not None)
         asks, here_bytes = request.asks_whether_changed, request.resume.at if request.resume else 0
+        bundle = self._bundle(request, tell, limits)
         with self._hosts.turn(host, lambda: tell(bytes=here_bytes, total=None)), self._lines.to(host) as line:
             self._hosts.check(host)
             transfer = Transfer(
@@ -115,7 +122,7 @@ class Client:
                 resume=request.resume,
                 since=request.since,
             )
-            self._prepare(line.curl, request, transfer, limits)
+            self._prepare(line.curl, request, transfer, limits, bundle)
             refused = self._route(line.curl, url, proxy)
             events.tell(events.REQUEST_SENT, url=redact(url), method=request.method)
             try:
@@ -132,15 +139,14 @@ class Client:
             transfer.cookies = line.curl.getinfo(pycurl.INFO_COOKIELIST)
         return transfer
 
-    def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits) -> None:
+    def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits, bundle: bytes) -> None:
         """Set what is asked. `reset` keeps the connection, and the cookies of another request: these are dropped."""
         curl.reset()
         curl.setopt(pycurl.COOKIEFILE, "")
         for cookie in ("ALL", *request.cookies):
             curl.setopt(pycurl.COOKIELIST, cookie)
         curl.setopt(pycurl.URL, request.url)
-        host, options = host_of(request.url), self._options
-        ways = request.tried.get(host, self._hosts.ways(host))
+        options, ways = self._options, self._ways(request)
         headers = options.ways.headers(request.url, ways) | request.headers
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
         curl.setopt(pycurl.USERAGENT, options.user_agent)
@@ -157,11 +163,46 @@ class Client:
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)
         curl.setopt(pycurl.TCP_KEEPINTVL, _KEEP_ALIVE_SECONDS)
-        if options.ca_bundle:
+        if bundle:
+            curl.setopt(pycurl.CAINFO_BLOB, bundle)
+            curl.setopt(pycurl.SSL_OPTIONS, _NO_PARTIAL_CHAIN)  # only its roots end a chain
+        elif options.ca_bundle:
             curl.setopt(pycurl.CAINFO, options.ca_bundle)
         curl.setopt(pycurl.PREREQFUNCTION, transfer.on_connected)
         curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+
+    def _ways(self, request: Request) -> frozenset[str]:
+        host = host_of(request.url)
+        return frozenset() if request.plain else request.tried.get(host, self._hosts.ways(host))
+
+    def _bundle(self, request: Request, tell: Progress, limits: Limits) -> bytes:
+        """The roots, and what this server does not send below them; nothing for one that sends it, or speaks no TLS."""
+        if INTERMEDIATES not in self._ways(request) or not request.url.startswith("https:"):
+            return b""
+
+        def fetch(url: str) -> bytes:
+            short = replace(limits, max_bytes=_CERTIFICATE_BYTES, deadline_seconds=_CERTIFICATE_SECONDS)
+            sink = _Memory()
+            self._follow(Request(url=normalise(url), plain=True), sink, tell, short)
+            return bytes(sink.data)
+
+        return self._issuers.bundle(request.url, lambda: self._shown(request, tell, limits), fetch)
+
+    def _shown(self, request: Request, tell: Progress, limits: Limits) -> list[str]:
+        """The certificates a server shows, whatever they are worth. Nothing is asked on that connection."""
+        url, proxy = request.url, self._proxy(request.url)
+        with self._hosts.turn(host_of(url), lambda: tell(bytes=0, total=None)), closing(Line()) as line:
+            transfer = Transfer(url, sink=_Memory(), limits=limits, tell=tell, asks_whether_changed=False)
+            self._prepare(line.curl, request, transfer, limits, b"")
+            self._route(line.curl, url, proxy)
+            for option in (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST):
+                line.curl.setopt(option, 0)
+            for option in (pycurl.CONNECT_ONLY, pycurl.OPT_CERTINFO):
+                line.curl.setopt(option, 1)
+            line.run(transfer)
+            shown = line.curl.getinfo(pycurl.INFO_CERTINFO)
+        return [text for one in shown for name, text in one if name == "Cert"]
 
     def _route(self, curl: pycurl.Curl, url: str, proxy: str | None) -> list[str]:
         """Decide where the socket goes: to the proxy, or through the guard's door. Gives what the door will refuse."""

@@ -28,6 +28,7 @@ class Request:
     resume: Resume | None = None  # the beginning that is here: the rest is asked for
     since: float | None = None  # when the work of which this is a part began, on the monotonic clock
     tried: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])  # ways of asking, by host
+    plain: bool = False  # asked honestly, whatever helped before
     begun: bool = False  # the sink has seen bytes of the answer
     cookies: list[str] = field(default_factory=list[str])  # in Netscape's format, as libcurl gives and takes them
     _seen: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set[tuple[str, str, tuple[str, ...]]])
