@@ -21,7 +21,7 @@ from glimmr.net.resume import Resume
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
-from glimmr.net.ways import INTERMEDIATES
+from glimmr.net.ways import INTERMEDIATES, LEGACY_TLS
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
@@ -101,7 +101,7 @@ class Client:
             transfer = self._hop(request, sink, tell, limits)
             target = transfer.redirects_to
             if target is None:
-                return _answer(transfer, decoded=request.decode)
+                return _answer(transfer, request)
             request.redirect(transfer, target)
         raise bad_redirect(request.url, f"more than {_MOST_HOPS} redirects")
 
@@ -137,6 +137,7 @@ class Client:
                 events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
             )
             transfer.cookies = line.curl.getinfo(pycurl.INFO_COOKIELIST)
+        request.weaknesses |= self._weaknesses(request)
         return transfer
 
     def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits, bundle: bytes) -> None:
@@ -163,7 +164,10 @@ class Client:
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)
         curl.setopt(pycurl.TCP_KEEPINTVL, _KEEP_ALIVE_SECONDS)
-        if bundle:
+        if not options.checks(request.url):
+            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+        elif bundle:
             curl.setopt(pycurl.CAINFO_BLOB, bundle)
             curl.setopt(pycurl.SSL_OPTIONS, _NO_PARTIAL_CHAIN)  # only its roots end a chain
         elif options.ca_bundle:
@@ -175,6 +179,12 @@ class Client:
     def _ways(self, request: Request) -> frozenset[str]:
         host = host_of(request.url)
         return frozenset() if request.plain else request.tried.get(host, self._hosts.ways(host))
+
+    def _weaknesses(self, request: Request) -> set[str]:
+        if not request.url.startswith("https:"):
+            return set()
+        weak = {"GL-TLS-LEGACY"} if LEGACY_TLS in self._ways(request) else set[str]()
+        return weak if self._options.checks(request.url) else weak | {"GL-TLS-INSECURE"}
 
     def _bundle(self, request: Request, tell: Progress, limits: Limits) -> bytes:
         """The roots, and what this server does not send below them; nothing for one that sends it, or speaks no TLS."""
@@ -252,7 +262,7 @@ def _silent(**_: Any) -> None:
     """Nobody wants to know."""
 
 
-def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
+def _answer(transfer: Transfer, request: Request) -> Answer:
     if transfer.status in (300, 301, 302, 303, 305, 306, 307, 308):
         raise bad_redirect(transfer.url, f"HTTP {transfer.status} without an address to go to")
     error = answered(transfer.what)
@@ -261,7 +271,7 @@ def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
     not_modified = transfer.status == 304
     if not not_modified:
         transfer.begin()  # an empty body has no first byte
-        if not decoded:
+        if not request.decode:
             transfer.check_whole()
     return Answer(
         status=transfer.status,
@@ -269,4 +279,5 @@ def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
         headers=transfer.headers,
         bytes=transfer.received_bytes,
         not_modified=not_modified,
+        weaknesses=tuple(sorted(request.weaknesses)),
     )

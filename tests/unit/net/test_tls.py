@@ -93,6 +93,37 @@ def test_old_tls_is_spoken_to_a_server_that_has_no_other_and_remembered(front: T
     assert book.ways(host(variant)) == {"legacy_tls"}
 
 
+# ── what is said of how the bytes came ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("listed", ["other-host.test", "*.test", "expired.test,other-host.test"])
+def test_the_certificate_of_a_host_the_operator_names_is_not_checked_and_that_is_said(
+    front: TlsFront, listed: str
+) -> None:
+    client = asker(front, insecure_hosts=listed)
+    assert client.fetch(f"https://{host('other_host')}/f", Kept()).weaknesses == ("GL-TLS-INSECURE",)
+
+
+@pytest.mark.parametrize("listed", ["", "host.test", "other-host.test.test", "*.other-host.test"])
+def test_no_other_hosts_certificate_goes_unchecked(front: TlsFront, web: HttpServer, listed: str) -> None:
+    with pytest.raises(errors.TlsExpired):
+        fetched(asker(front, insecure_hosts=listed), "other_host")
+    assert web.requests == []
+
+
+@pytest.mark.parametrize("listed", ["https://h.test/", "*", "*.*", "h.test:443", "h test"])
+def test_what_names_no_host_is_refused(listed: str) -> None:
+    with pytest.raises(errors.UsageError, match="GLIMMR_INSECURE_HOSTS"):
+        Options.of(Settings(insecure_hosts=listed))
+
+
+def test_a_weak_hop_on_the_way_to_the_bytes_is_said_too(front: TlsFront, web: HttpServer) -> None:
+    web.scripts = {"/f": answer(b"prices"), "/to": redirect(f"https://{host('good')}/f")}
+    client = asker(front)
+    assert client.fetch(f"https://{host('good')}/f", Kept()).weaknesses == ()
+    assert client.fetch(f"https://{host('tls10')}/to", Kept()).weaknesses == ("GL-TLS-LEGACY",)
+
+
 # ── a chain that lacks a certificate ─────────────────────────────────────────────────────────────────────────────
 
 
