@@ -224,6 +224,8 @@ class Client:
         if proxy is None:
             curl.setopt(pycurl.CONNECT_TO, self._options.connect_to.entries(url))
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._options.guard.door(refused))
+        elif self._options.ca_bundle:
+            curl.setopt(pycurl.PROXY_CAINFO, self._options.ca_bundle)
         return refused
 
     def _proxy(self, url: str) -> str | None:
