@@ -2,15 +2,14 @@
 
 import asyncio
 import base64
-import contextlib
 import ssl
-import threading
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.support.authority import Issued, root
+from tests.support.loopback import Loopback
 
 # The second group of RFC 2409, 1024 bits: what old servers have, and OpenSSL calls too small.
 _SMALL_PRIME = bytes.fromhex(
@@ -22,7 +21,7 @@ _SMALL_PRIME = bytes.fromhex(
 _SMALL_GROUP = bytes.fromhex("308187028181 00") + _SMALL_PRIME + bytes.fromhex("020102")
 
 
-class TlsFront:
+class TlsFront(Loopback):
     """Passes bytes on to `port`. The name a client asks for chooses how it is served, by `variants`; else `good`.
 
     `good`; `expired`; `other_host`: a certificate of another name; `unknown`: of an authority nobody trusts;
@@ -33,79 +32,31 @@ class TlsFront:
     def __init__(
         self, port: int, folder: Path, variants: Mapping[str, str] | None = None, *, aia: str = "http://aia.test/i.cer"
     ) -> None:
+        super().__init__()
         self.root, self.rogue = root("Glimmr Test Root"), root("Nobody's Root")
         self.intermediate = self.root.below("Glimmr Test Intermediate")
         self.certificate = folder / "root.pem"
         self.certificate.write_bytes(self.root.pem)
-        self.port = 0
-        self.connections = 0
         self.names: list[str] = []  # asked for, in this order
         self._folder, self._variants, self._aia = folder, variants or {}, aia
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._to_port, self._ready = port, threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._to_port = port
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=256)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.ensure_future(self._pass_on(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers = [writer]
-        try:
-            hello = await reader.read(65_536)
-            name = server_name(hello)
-            self.names.append(name)
-            tls = _Tls(self._context(name or "localhost"), reader, writer, hello)
-            await tls.handshake()
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
-            writers.append(there_writer)
-            await asyncio.gather(
-                self._pump(tls.read, there_writer.write, there_writer),
-                self._pump(lambda: there_reader.read(65_536), tls.write, writer),
-            )
-        except (OSError, EOFError):
-            pass  # the client does not like what it is shown, or leaves
-        except asyncio.CancelledError:
-            for one in writers:
-                one.transport.abort()
-        finally:
-            for one in writers:
-                one.close()
-                with contextlib.suppress(OSError):
-                    await one.wait_closed()
-
-    @staticmethod
-    async def _pump(
-        read: Callable[[], Awaitable[bytes]], write: Callable[[bytes], object], writer: asyncio.StreamWriter
-    ) -> None:
-        with contextlib.suppress(OSError):
-            while data := await read():
-                write(data)
-                await writer.drain()
-        writer.close()
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = await reader.read(65_536)
+        name = server_name(hello)
+        self.names.append(name)
+        tls = _Tls(self._context(name or "localhost"), reader, writer, hello)
+        await tls.handshake()
+        first = await tls.read()
+        if not first:
+            return  # it wanted to see the certificate, no more
+        there_reader, there_writer = await self._onward(self._to_port)
+        there_writer.write(first)
+        await asyncio.gather(
+            self._pump(tls.read, there_writer.write, there_writer),
+            self._pump(lambda: there_reader.read(65_536), tls.write, writer),
+        )
 
     def _context(self, host: str) -> ssl.SSLContext:
         if host not in self._contexts:
