@@ -203,6 +203,7 @@ class Client:
         """The certificates a server shows, whatever they are worth. Nothing is asked on that connection."""
         url, proxy = request.url, self._proxy(request.url)
         with self._hosts.turn(host_of(url), lambda: tell(bytes=0, total=None)), closing(Line()) as line:
+            self._hosts.look(host_of(url))
             transfer = Transfer(url, sink=_Memory(), limits=limits, tell=tell, asks_whether_changed=False)
             self._prepare(line.curl, request, transfer, limits, b"")
             self._route(line.curl, url, proxy)

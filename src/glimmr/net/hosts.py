@@ -76,6 +76,12 @@ class Hosts:
         if wait_seconds:
             raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
 
+    def look(self, host: str) -> None:
+        """Raises HostRests while a host is left alone; who only looks does not become the probe."""
+        wait_seconds, _ = breaker.may_ask(self._book.standing(host), time.time(), scale=self._scale)
+        if wait_seconds:
+            raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
+
     def answered(self, host: str) -> None:
         """It answered as it should."""
         if self._book.standing(host) != GOOD:

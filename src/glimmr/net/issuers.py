@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from cryptography.x509.verification import PolicyBuilder, ServerVerifier, Store, VerificationError
 
-from glimmr.errors import FetchError, TlsUntrusted
+from glimmr.errors import FetchError, StorageFault, TlsUntrusted
 from glimmr.net.urls import host_of, literal, redact
 
 # Some old roots have it, are trusted by every system all the same, and nothing here depends on it.
@@ -44,26 +45,36 @@ class Issuers:
         host = host_of(url)
         until, known = self._known.get(host, (0.0, b""))
         if time.monotonic() >= until:
-            roots = Path(self._ca_bundle).read_bytes() if self._ca_bundle else b""
-            shown = [x509.load_pem_x509_certificate(text.encode()) for text in presented()]
-            missing = _missing(url, shown, _verifier(url, _read(roots)), fetch) if shown else []
+            roots = self._roots()
+            shown = _read("\n".join(presented()).encode())
+            missing = _missing(url, shown, _read(roots), fetch) if shown else []
             known = b"\n".join([roots, *(one.public_bytes(Encoding.PEM) for one in missing)])
             self._known[host] = (time.monotonic() + _KEPT_SECONDS, known)
         return known
 
+    def _roots(self) -> bytes:
+        try:
+            return Path(self._ca_bundle).read_bytes() if self._ca_bundle else b""
+        except OSError as error:
+            raise StorageFault(f"the trusted certificates of {self._ca_bundle} cannot be read: {error}") from error
+
 
 def _missing(
-    url: str, shown: Sequence[x509.Certificate], verifier: ServerVerifier, fetch: Fetch
+    url: str, shown: Sequence[x509.Certificate], roots: list[x509.Certificate], fetch: Fetch
 ) -> list[x509.Certificate]:
     leaf, *sent = shown
+    verifier = _verifier(url, roots)
     fetched: list[x509.Certificate] = []
     while True:
         try:
             chain = verifier.verify(leaf, [*sent, *fetched])
-        except VerificationError as error:
+        except (VerificationError, x509.UnsupportedGeneralNameType) as error:
+            last = _last(leaf, [*sent, *fetched])
+            if any(_is_issued_by(last, root) for root in roots):
+                raise _untrusted(url, f"nothing is missing, but {error}") from error
             if len(fetched) == _MOST_FETCHED:
                 raise _untrusted(url, f"{len(fetched)} of its issuers were fetched, and none is trusted") from error
-            fetched.append(_issuer(url, _last(leaf, [*sent, *fetched]), fetch))
+            fetched.append(_issuer(url, last, fetch))
         else:
             return [one for one in chain[1:-1] if one in fetched]
 
@@ -116,7 +127,7 @@ def _parsed(data: bytes) -> x509.Certificate:
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except Exception:  # noqa: BLE001 - InvalidSignature, and what a strange key or name makes of it: it is not
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):  # as it says of names and keys
         return False
     return True
 
@@ -132,7 +143,7 @@ def _verifier(url: str, roots: list[x509.Certificate]) -> ServerVerifier:
 
 
 def _read(bundle: bytes) -> list[x509.Certificate]:
-    """The certificates of a bundle; one that cannot be read vouches for nobody."""
+    """The certificates in a text; one that cannot be read vouches for nobody."""
     found: list[x509.Certificate] = []
     for text in _PEM.findall(bundle):
         try:

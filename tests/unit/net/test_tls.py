@@ -1,6 +1,8 @@
 """Servers whose TLS is not as it should be: what is asked in another way, what is refused, and what is said of it."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,25 @@ def test_a_missing_intermediate_is_fetched_and_remembered(front: TlsFront, web: 
     assert book.ways(host("no_intermediate")) == {"intermediates"}
     assert fetched(asker(front, book), "no_intermediate") == b"prices"  # another process: it has to look again
     assert web.paths() == ["/i.cer", "/f", "/f", "/i.cer", "/f"]
+
+
+def test_what_is_wrong_besides_is_said(front: TlsFront, web: HttpServer) -> None:
+    """The chain lacks a certificate, and its own has expired."""
+    web.scripts = {"/i.cer": answer(front.intermediate.der)}
+    lone = front.intermediate.leaf(host("good"), days=(-30, -1), aia=front._aia)
+    front._contexts[host("good")] = front._served(lone)
+    with pytest.raises(errors.TlsUntrusted, match=r"nothing is missing, but .*valid"):
+        fetched(asker(front), "good")
+    assert web.paths() == ["/i.cer"]
+
+
+def test_a_host_that_rests_is_not_even_looked_at(front: TlsFront) -> None:
+    book, name = LocalBook(), host("no_intermediate")
+    book.remember(name, ["intermediates"])
+    book.change(name, lambda standing: replace(standing, until=time.time() + 60, opened=1))
+    with pytest.raises(errors.HostRests):
+        fetched(asker(front, book), "no_intermediate")
+    assert front.names == []
 
 
 @pytest.mark.parametrize(
