@@ -1,5 +1,6 @@
 """The nouns: frozen, without I/O."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -57,6 +58,14 @@ class Fetched:
     last_modified: str | None = None
     content_type: str | None = None
     disposition_name: str | None = None
+    weaknesses: tuple[str, ...] = ()  # codes of WEAK_TRANSPORT
+
+
+# What makes the way on which bytes came less safe than it should be; each is a finding about them.
+WEAK_TRANSPORT: Mapping[str, str] = {
+    "GL-TLS-INSECURE": "the file came from a host of GLIMMR_INSECURE_HOSTS, whose certificate was not checked",
+    "GL-TLS-LEGACY": "the file came from a host that speaks only old TLS, which somebody on the way can break",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

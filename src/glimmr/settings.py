@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         (), description="`host=ip:port` (comma-separated; host may be `*.name`): where to connect to instead."
     )
     ca_bundle: str = Field("", description="File of trusted certificates; default is the system's.")
+    insecure_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts (comma-separated; may be `*.name`) whose certificates are not checked: anybody on the way"
+        " can change what they send. What came so has the finding `GL-TLS-INSECURE`.",
+    )
     contact: str = Field("", description="E-mail or address told to servers in the User-Agent.")
     browser_agent: str = Field(
         "",
@@ -195,7 +200,7 @@ class Settings(BaseSettings):
     def _or_off(cls, value: str) -> str:
         return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all
 
-    @field_validator("allow_addresses", "connect_to", mode="before")
+    @field_validator("allow_addresses", "connect_to", "insecure_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

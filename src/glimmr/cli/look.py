@@ -41,6 +41,9 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     if facts["repairs"]:
         repaired = ", ".join(f"{one['repaired']:,} {one['name']}" for one in facts["repairs"])
         typer.echo(f"repaired so far: {repaired} (docs/operate/doctor.md says what they are)")
+    for one in facts["weak_transport"]:
+        files = "1 file" if one["files"] == 1 else f"{one['files']:,} files, one of them"
+        typer.echo(f"{one['code']} (docs/reference/findings.md): {files} {show.clean(one['url'])}")
     show.as_table(
         ("state", "outcome", "reason", "whose fault", "files"),
         [(o["state"], o["outcome"], o["reason"], o["fault"], f"{o['files']:,}") for o in facts["outcomes"]],

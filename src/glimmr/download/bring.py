@@ -76,6 +76,7 @@ def bring(
             last_modified=answer.last_modified,
             content_type=answer.content_type,
             disposition_name=answer.disposition_name,
+            weaknesses=answer.weaknesses,
         )
 
 

@@ -41,7 +41,8 @@ def download(
         followed = asked(link, name=behind(url))
         assert isinstance(followed, Fetched), "it was not asked whether it changed"
         # What names a version of the file says nothing of the page, which is what the address will be asked for.
-        answer = replace(followed, etag=None, last_modified=None)
+        weaknesses = tuple(sorted({*answer.weaknesses, *followed.weaknesses}))
+        answer = replace(followed, etag=None, last_modified=None, weaknesses=weaknesses)
     if isinstance(answer, NotModified):
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)

@@ -131,6 +131,12 @@ class Hosts:
     def _capped(self, wanted: Pace) -> Pace:
         return replace(wanted, crawl_seconds=min(wanted.crawl_seconds, self._crawl_delay_seconds))
 
+    def look(self, host: str) -> None:
+        """Raises HostRests while a host is left alone; who only looks does not become the probe."""
+        wait_seconds, _ = breaker.may_ask(self._book.standing(host), time.time(), scale=self._scale)
+        if wait_seconds:
+            raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
+
     def answered(self, host: str) -> None:
         """It answered as it should."""
         standing = self._book.standing(host)

@@ -145,6 +145,7 @@ def _arrived(key: str, fetched: Fetched) -> Result:
         must_be_known(connection, key)
         snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
         snapshots.hold(connection, fetched.file_id)
+        snapshots.put_weaknesses(connection, fetched.file_id, fetched.weaknesses)
         snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
         return _go_on(connection, key, fetched.file_id, "same_bytes", now)
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from glimmr.download import NotModified, bring
 from glimmr.errors import ChildError, FetchError, GlimmrError, NotReconciled, ShuttingDown, UsageError
 from glimmr.jobs.job import Tell
-from glimmr.model import FileReport
+from glimmr.model import FileReport, Finding
 from glimmr.net import Client
 from glimmr.parse import PARSER_VERSION
 from glimmr.parse.rules.file_name import check_file_name
@@ -46,8 +46,8 @@ async def read_one(
         scratch = Path(folder)
         path = None
         try:
-            path = await _in_thread(lambda told: _bytes_of(source, client, scratch / "bytes", told), tell)
-            report = await read_in_child(path, scratch / "prices", None, settings, tell)
+            path, weak = await _in_thread(lambda told: _bytes_of(source, client, scratch / "bytes", told), tell)
+            report = _with(await read_in_child(path, scratch / "prices", None, settings, tell), *weak)
         except (FetchError, ChildError, NotReconciled) as error:
             report = _broken(error, path.stat().st_size if path else 0, time.monotonic() - started)
         if to is not None:
@@ -60,10 +60,15 @@ async def check_one(settings: Settings, client: Client, source: str, tell: Tell)
     report = await read_one(settings, client, source, None, tell)
     name = _name_of(source)
     wrong = check_file_name(name, report) if name and report.members else None
-    if wrong is None:
+    return report if wrong is None else _with(report, wrong)
+
+
+def _with(report: FileReport, *found: Finding) -> FileReport:
+    """The report with findings about the file as a whole, which stand with its first member."""
+    if not report.members:
         return report
     first, *others = report.members
-    return replace(report, members=(replace(first, findings=(*first.findings, wrong)), *others))
+    return replace(report, members=(replace(first, findings=(*first.findings, *found)), *others))
 
 
 def _name_of(source: str) -> str | None:
@@ -135,20 +140,21 @@ def _not_made(to: Path, error: OSError) -> UsageError:
     return UsageError(f"--to {to}: the folder cannot be made: {error.strerror}")
 
 
-def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> Path:
+def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> tuple[Path, list[Finding]]:
+    """Where the bytes are now, and what is to be said of how they came."""
     if source == "-":
         _spool_stdin(spool, tell)
-        return spool
+        return spool, []
     if source.lower().startswith(("http://", "https://")):
         fetched = bring(source, client=client, scratch=spool.parent, tell=tell)
         assert not isinstance(fetched, NotModified), "nothing was asked about conditionally"
-        return Path(fetched.path)
+        return Path(fetched.path), [Finding(code=code, severity="warning", count=1) for code in fetched.weaknesses]
     path = Path(source)
     if not path.is_file():
         raise UsageError(f"{source}: there is no such file; give a path, an http(s) address, or - for stdin")
     if not os.access(path, os.R_OK):
         raise UsageError(f"{source}: it may not be read")
-    return path
+    return path, []
 
 
 def _spool_stdin(spool: Path, tell: Tell) -> None:

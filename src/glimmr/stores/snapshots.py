@@ -1,11 +1,12 @@
 """What addresses answered, what was read in the bytes, and what of it the price table holds."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from glimmr.model import Fetched, FileReport, Header
+from glimmr.model import WEAK_TRANSPORT, Fetched, FileReport, Header
 from glimmr.outcomes import Outcome
 from glimmr.stores.catalog import upsert
 from glimmr.stores.tables import fetches, findings, hospitals, price_file_hospitals, price_files, snapshots
@@ -191,7 +192,8 @@ def record_report(connection: Connection, report: FileReport, now: datetime) -> 
             parsed_at=now,
         )
     )
-    connection.execute(findings.delete().where(findings.c.file_id == report.file_id))
+    of_reading = findings.c.code.not_in(WEAK_TRANSPORT)
+    connection.execute(findings.delete().where(findings.c.file_id == report.file_id, of_reading))
     rows = [
         {
             "file_id": report.file_id,
@@ -216,6 +218,14 @@ def put_finding(connection: Connection, file_id: str, code: str, severity: str, 
     connection.execute(
         findings.insert(), {"file_id": file_id, "code": code, "severity": severity, "value": value[:200], "count": 1}
     )
+
+
+def put_weaknesses(connection: Connection, file_id: str, codes: Collection[str]) -> None:
+    """How the bytes came the last time, where that was not as safe as it should be: codes of `model.WEAK_TRANSPORT`."""
+    weak = findings.c.code.in_(WEAK_TRANSPORT)
+    connection.execute(findings.delete().where(findings.c.file_id == file_id, weak))
+    for code in codes:
+        put_finding(connection, file_id, code, "warning", WEAK_TRANSPORT[code])
 
 
 # -- what the price table holds ----------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def _status(connection: Connection) -> dict[str, Any]:
         "troubled": [file | {"url": redact(file["url"])} for file in tally.troubled(connection, _MOST_TROUBLED)],
         "failed_scans": _failed_scans(connection),
         "repairs": recovery.repairs(connection),
+        "weak_transport": [weak | {"url": redact(weak["url"])} for weak in tally.weak_transport(connection)],
     }
 
 
