@@ -45,6 +45,14 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ranges:
+    """Five ranges of a large file by their sha256 (hex), in order: what tells at little cost whether it changed."""
+
+    size_bytes: int  # of the file
+    sha256: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """The bytes one address gave: on disk at `path`, named by their sha256."""
 
@@ -57,6 +65,7 @@ class Fetched:
     last_modified: str | None = None
     content_type: str | None = None
     disposition_name: str | None = None
+    ranges: Ranges | None = None  # of a large file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     download_deadline_cap_seconds: float = Field(
         43_200.0, gt=0, description="Most time allowed for a whole download, however large."
     )
+    whole_fetch_seconds: float = Field(
+        604_800.0,
+        ge=0,
+        description="A large file whose server does not say whether it changed is compared with the bytes we have by"
+        " five ranges of 1 MiB; once they are older than this, it is brought home whole. 0: always whole.",
+    )
     max_file_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that is brought home.")
     max_unpacked_bytes: int = Field(20 * 2**30, ge=1, description="Largest size a container may unpack to.")
     max_members: int = Field(1000, ge=1, description="Most members of an archive.")

@@ -39,7 +39,8 @@ class Answered:
     head: bytes = b""
     asked_whether_changed: bool = False
     asked_the_rest: bool = False  # of a file whose beginning is here
-    continues: bool = False  # it is just that rest
+    asked_a_span: bool = False  # some bytes of it, and no others
+    continues: bool = False  # it is just that rest, or these
 
 
 # ── libcurl ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +185,7 @@ def answered(what: Answered) -> FetchError | None:
     """
     if (what.status == 304 and what.asked_whether_changed) or what.continues:
         return None
-    if what.asked_the_rest and what.status in (206, 416):
+    if (what.asked_the_rest and what.status in (206, 416)) or (what.asked_a_span and what.status == 200):
         return _other_part(what)
     kind = errors.ChallengePage if _is_challenge(what) else _status_kind(what.status)
     if kind is None:
