@@ -9,9 +9,11 @@ import pytest
 
 from glimmr import app
 from glimmr.settings import Settings, load
+from glimmr.stores.blobs import Blobs
 from tests.support import line
 from tests.support.flipping import Flipping
-from tests.support.http_server import HttpServer
+from tests.support.http_server import HttpServer, answer
+from tests.support.servers import PostgreSql
 from tests.support.shop import table
 
 MB = 2**20
@@ -83,3 +85,39 @@ def test_bytes_that_vanished_from_the_shelf_are_not_compared_but_brought(
     assert ended(visit(settings, server, "/f")) == {("unchanged", "same_bytes"): 1}
     assert script.asked == [""]
     assert bytes_.is_file()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def shelves(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The settings with their shelves in a folder, or those of a fleet with theirs in a bucket."""
+    if request.param == "folder":
+        return settings
+    postgresql: PostgreSql = request.getfixturevalue("postgresql")
+    fleet = {"database_url": postgresql.url(), "store_url": request.getfixturevalue("bucket")}
+    return settings.model_copy(update=fleet)
+
+
+def objects(settings: Settings) -> int:
+    return sum(1 for _ in Blobs(f"{settings.store_url or settings.data}/blobs").stored())
+
+
+def ran(status: dict[str, Any]) -> dict[str, int]:
+    return {job["step"]: job["jobs"] for job in status["jobs"]}
+
+
+def test_a_file_of_24_hospitals_is_fetched_once(shelves: Settings, server: HttpServer) -> None:
+    server.scripts["/f"] = answer(table(20))  # type: ignore[index]
+    told = visit(shelves, server, *["/f"] * 24)
+    assert ran(told) == {"scan": 1, "download": 1, "parse": 1, "publish": 1}
+    assert server.paths() == ["/f"]
+    assert objects(shelves) == 1
+
+
+def test_equal_bytes_of_many_addresses_are_stored_and_parsed_once(shelves: Settings, server: HttpServer) -> None:
+    paths = [f"/{n}" for n in range(4 if shelves.store_url else 24)]  # each publishing takes a second there
+    server.scripts |= {path: answer(table(20)) for path in paths}  # type: ignore[operator]
+    told = visit(shelves, server, *paths)
+    assert ended(told) == {("ok", ""): len(paths)}
+    assert ran(told) == {"scan": 1, "download": len(paths), "parse": 1, "publish": len(paths)}
+    assert sorted(server.paths()) == sorted(paths)
+    assert objects(shelves) == 1
