@@ -68,9 +68,12 @@ class PublishStep:
         if facts.doubt:
             return self._doubted(key, facts)
         lake, version = self._parts.lake, facts.snapshot["parser_version"]
-        if not await asyncio.to_thread(lake.placed, file_id, version):
+        must_hold, sizes = fence(self._parts, job), Sizes(facts.snapshot["charges"], facts.snapshot["rates"])
+        if not await asyncio.to_thread(lake.holds, file_id, version, sizes):
+            if file_id in await asyncio.to_thread(lake.named):
+                await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
+            await asyncio.to_thread(_discard, lake, file_id, version, must_hold)
             return _parsed_again(file_id)
-        must_hold = fence(self._parts, job)
         done = await asyncio.to_thread(publish, lake, facts.file_row, facts.owners, fence=must_hold, tell=tell)
         return self._published(key, facts, rows=done.charges + done.rates if "charges" in done.changed else 0)
 
