@@ -154,6 +154,12 @@ class Settings(BaseSettings):
         " exit 75, to be started again. 0: never.",
     )
     min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
+    keep_bytes: Literal["all", "previous", "current", "none"] = Field(
+        "previous",
+        description="Whose bytes are kept, beside those not read yet: `current`, each address's current snapshot and"
+        " its last answer; `previous`, the one published before it, too; `all`, every one; `none`, only those that were"
+        " not published. Prices stay whatever is kept. Deleted when old jobs are removed.",
+    )
     keep_unreferenced_seconds: float = Field(
         7 * 86_400.0, ge=0, description="Age at which bytes that belong to no snapshot are deleted."
     )

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from glimmr import app
+from glimmr.jobs.endings import finish
+from glimmr.pipeline.upkeep_step import UpkeepStep, upkeep_job
 from glimmr.settings import Settings, load
 from glimmr.stores.blobs import Blobs
 from tests.support import line
@@ -15,6 +17,8 @@ from tests.support.flipping import Flipping
 from tests.support.http_server import HttpServer, answer
 from tests.support.servers import PostgreSql
 from tests.support.shop import table
+from tests.unit.pipeline import stage
+from tests.unit.pipeline.plants import aged, sql
 
 MB = 2**20
 ROWS = 120
@@ -121,3 +125,24 @@ def test_equal_bytes_of_many_addresses_are_stored_and_parsed_once(shelves: Setti
     assert ran(told) == {"scan": 1, "download": len(paths), "parse": 1, "publish": len(paths)}
     assert sorted(server.paths()) == sorted(paths)
     assert objects(shelves) == 1
+
+
+def test_bytes_that_are_not_kept_are_brought_again_only_for_a_newer_parser(
+    settings: Settings, server: HttpServer
+) -> None:
+    script = server.scripts["/f"] = Flipping(LARGE)  # type: ignore[index]
+    visit(settings, server, "/f")
+    aged(settings.data / "blobs", 2 * 3600)
+    with app.working(settings.model_copy(update={"keep_bytes": "none"})) as parts:
+        upkeep = stage.running(parts.database, upkeep_job("prune"))
+        done = asyncio.run(UpkeepStep(parts).run(upkeep, lambda **_: None))
+        parts.database.write(lambda connection: finish(connection, upkeep, done))
+    assert (done.message, done.bytes) == ("0 ended jobs removed, bytes of 1 snapshots deleted", len(LARGE))
+    assert objects(settings) == 0
+    script.sent = 0
+    assert ended(visit(settings, server, "/f")) == {("unchanged", "same_ranges"): 1}
+    assert (script.sent, objects(settings)) == (5 * MB, 0)
+    with app.working(settings) as parts:
+        sql(parts.database, "UPDATE snapshots SET parser_version = '0'")
+    told = visit(settings, server, "/f")
+    assert (ran(told)["parse"], objects(settings)) == (2, 1)

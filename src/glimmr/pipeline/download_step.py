@@ -93,8 +93,7 @@ class DownloadStep:
         )
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
-        holds = self._parts.blobs.holds
-        has_bytes = known is not None and await asyncio.to_thread(holds, known["blob_key"], known["bytes"])
+        has_bytes = known is not None and await asyncio.to_thread(self._has, known, address.current_file_id)
         events.tell(events.FETCH_STARTED, url=redact(address.url))
         answer = await asyncio.to_thread(
             download,
@@ -114,6 +113,13 @@ class DownloadStep:
             return _arrived(key, answer)
         assert known is not None, "only bytes we have are asked about conditionally"
         return _unchanged(key, known["file_id"], answer)
+
+    def _has(self, known: dict[str, Any], current_file_id: str | None) -> bool:
+        """Whether its bytes need not be brought: they are here, or were deleted and nothing is left to do with them."""
+        is_done = known["outcome"] == Outcome.OK and known["parser_version"] == PARSER_VERSION
+        if known["bytes_removed_at"] is not None and is_done and current_file_id == known["file_id"]:
+            return True
+        return self._parts.blobs.holds(known["blob_key"], known["bytes"])
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address failed for now: what is known so far, and when it is asked again."""

@@ -30,17 +30,17 @@ def blob_key(sha256: str) -> str:
     return f"sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def is_half(key: str) -> bool:
+    """Whether it names an object that was never finished."""
+    return key.endswith(_HALF)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One object on the shelf, or half of one that a killed writer left there."""
 
     key: str
     age_seconds: float
-
-    @property
-    def is_half(self) -> bool:
-        """Whether it was never finished."""
-        return self.key.endswith(_HALF)
 
 
 class Blobs:

@@ -126,6 +126,7 @@ def times_seen(connection: Connection, price_file_id: str, file_id: str) -> int:
 # -- snapshots ---------------------------------------------------------------------------------------------------
 
 _SNAPSHOT = select(snapshots).where(snapshots.c.file_id == bindparam("file_id"))
+_BACK = update(snapshots).where(snapshots.c.file_id == bindparam("id")).values(bytes_removed_at=None)
 _HOLD = select(snapshots.c.file_id).where(snapshots.c.file_id == bindparam("file_id")).with_for_update()
 
 
@@ -155,6 +156,7 @@ def remember_bytes(connection: Connection, fetched: Fetched, blob_key: str) -> N
         "ranges": list(fetched.ranges.sha256) if fetched.ranges else None,
     }
     upsert(connection, snapshots, [row], replace=("ranges",))
+    connection.execute(_BACK, {"id": fetched.file_id})
 
 
 def ranges(connection: Connection, price_file_id: str, file_id: str, since: datetime) -> Ranges | None:

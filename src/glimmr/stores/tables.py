@@ -155,6 +155,7 @@ snapshots = Table(
     Column("parser_version", String),
     Column("parsed_at", UtcTime),
     Column("published_at", UtcTime),
+    Column("bytes_removed_at", UtcTime),  # on purpose: they are not kept (stores.keeping)
     Column("ranges", JSON),  # of a large file: what tells whether it changed (model.Ranges)
 )
 

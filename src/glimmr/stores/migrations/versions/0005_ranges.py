@@ -1,4 +1,4 @@
-"""Large files are known again by five of their ranges."""
+"""Large files are known again by five of their ranges, and bytes that are not kept are known to be gone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("snapshots", sa.Column("bytes_removed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("snapshots", sa.Column("ranges", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("snapshots", "ranges")
+    for name in ("bytes_removed_at", "ranges"):
+        op.drop_column("snapshots", name)
