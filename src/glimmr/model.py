@@ -34,6 +34,7 @@ class Found:
     url: str
     source: str
     page_url: str | None = None
+    size_bytes: int | None = None  # as the source saw it: maybe long ago
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

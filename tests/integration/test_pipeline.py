@@ -12,9 +12,11 @@ import pytest
 
 from glimmr import app
 from glimmr.errors import UsageError
+from glimmr.model import Found, Hospital
 from glimmr.parse import parse
+from glimmr.pipeline.parts import utcnow
 from glimmr.settings import Settings, load
-from glimmr.stores import snapshots
+from glimmr.stores import catalog, snapshots
 from glimmr.watch.board import Board
 from tests.support import line
 from tests.support.shop import HEADER, Shop, open_shop, table
@@ -329,3 +331,19 @@ def test_what_a_fleet_lacks_is_named(settings: Settings, given: list[str], missi
         app.working(settings.model_copy(update=dict.fromkeys(given, "sqlite:///x"))),
     ):
         pass
+
+
+@pytest.mark.parametrize(("told", "warned"), [(2.1, 1), (1.9, 0), (0.1, 0)])
+def test_a_file_half_as_large_as_its_source_says_is_published_with_a_warning(
+    shop: Shop, settings: Settings, told: float, warned: int
+) -> None:
+    shop.files["/a"] = table(20)
+    hospital = Hospital(hospital_id="470000", ccn="470000", name="H", state="VT")
+    size_bytes = int(told * len(table(20)))
+    with app.working(settings) as parts:
+        found = Found(hospital=hospital, url=shop.base + "/a", source="pra", size_bytes=size_bytes)
+        parts.database.write(lambda c: catalog.remember(c, [found], utcnow()))
+    assert ended(run(settings, shop, "/a")) == {("ok", ""): 1}
+    with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as database:
+        (count,) = database.execute("SELECT count(*) FROM findings WHERE code = 'GL-SHRINK' AND severity = 'warning'")
+    assert count == (warned,)

@@ -33,6 +33,7 @@ class _Facts:
     file_row: dict[str, Any]
     owners: list[dict[str, Any]]
     doubt: str | None  # why it is not trusted to take the place of the current one
+    short: str | None  # why it may not be all, though nothing else says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class PublishStep:
             file_row=snapshots.file_row(connection, file_id, redact(url)),
             owners=snapshots.owners(connection, file_id, key),
             doubt=self._doubt(connection, address, row),
+            short=_short(address, row),
         )
 
     def _doubt(self, connection: Connection, address: catalog.Address, row: dict[str, Any]) -> str | None:
@@ -141,6 +143,8 @@ class PublishStep:
             now = utcnow()
             must_be_known(connection, key)
             former = snapshots.point(connection, key, file_id, now)
+            if facts.short:
+                snapshots.put_finding(connection, file_id, "GL-SHRINK", "warning", facts.short)
             catalog.end(
                 connection,
                 key,
@@ -188,6 +192,17 @@ class PublishStep:
             return []
         catalog.begin(connection, [key])
         return [publish_job(file_id, key)]
+
+
+def _short(address: catalog.Address, row: dict[str, Any]) -> str | None:
+    """What is said, and no more than said, of a file half as large as its source saw it, or smaller (GL-SHRINK).
+
+    The source may have looked long ago, or at another form of it; a file that is cut where a row ends looks whole.
+    """
+    told_bytes = address.source_bytes
+    if told_bytes is None or row["outcome"] != Outcome.OK or row["bytes"] * 2 >= told_bytes:
+        return None
+    return f"{row['bytes']:,} bytes came, and the source says that there are {told_bytes:,}"
 
 
 def _rows(connection: Connection, file_id: str) -> _Rows | None:

@@ -89,6 +89,7 @@ price_files = Table(
     Column("current_file_id", String, index=True),
     Column("etag", String),
     Column("last_modified", String),
+    Column("source_bytes", BigInteger),  # how large the source says the file is
 )
 
 price_file_hospitals = Table(

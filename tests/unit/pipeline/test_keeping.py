@@ -9,10 +9,11 @@ import pytest
 
 from glimmr import events
 from glimmr.pipeline.download_step import DownloadStep, parse_job, publish_job
+from glimmr.pipeline.invariants import leftovers
 from glimmr.pipeline.keeping import Freed, free
 from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, snapshots
-from glimmr.stores.blobs import blob_key
+from glimmr.stores.blobs import Blobs, blob_key
 from glimmr.stores.database import Database
 from tests.unit.pipeline import stage
 from tests.unit.pipeline.plants import DAY, aged, sql
@@ -135,6 +136,21 @@ def test_what_was_deleted_is_asked_about_as_long_as_nothing_is_left_to_do_with_i
     sql(parts.database, "UPDATE snapshots SET parser_version = :now", now=stage.PARSER_VERSION)
     sql(parts.database, "UPDATE price_files SET current_file_id = NULL")
     assert not needs_no_bytes(), "its prices are lost"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_bucket_is_swept_as_a_folder_is(parts: Parts, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glimmr.pipeline.keeping._YOUNG_SECONDS", -1.0)  # a bucket's objects cannot be made older
+    at_once = parts.settings.model_copy(update={"keep_bytes": "current", "keep_unreferenced_seconds": 0.0})
+    parts = replace(parts, settings=at_once, blobs=Blobs(f"{bucket}/blobs"))
+    (key,) = stage.remember(parts.database, "a")
+    ids = [published(parts, key, content) for content in VERSIONS[:2]]
+    stage.bytes_of(parts, b"of nobody")
+    assert free(parts, _silent) == Freed(1, len(VERSIONS[0]))
+    (swept,) = [one for one in leftovers.of(parts) if one.name == "bytes_have_snapshot"]
+    (lost,) = swept.find("", 10)
+    assert swept.repair(lost, lambda _: None)
+    assert [found.key for found in parts.blobs.stored()] == [blob_key(ids[1])]
 
 
 def _silent(**_: Any) -> None:

@@ -1,6 +1,7 @@
 """Patient Rights Advocate's price-file API: session, then one facility search per state, at its pace."""
 
 import json
+import math
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ _Loose = str | int | float | None  # the API gives numbers as text, and sometime
 class _File(msgspec.Struct):
     url: _Loose = None
     pageurl: _Loose = None
+    size: _Loose = None
 
 
 class _Facility(msgspec.Struct):
@@ -115,12 +117,13 @@ def _founds(facility: _Facility, place: str) -> Iterator[Found | Skipped]:
     if not is_name(name):
         yield Skipped(record=record, reason="no hospital name")
         return
-    urls = [(url, _text(file.pageurl)) for file in facility.files or () if (url := _text(file.url))]
-    if not urls:
+    files = [(url, file) for file in facility.files or () if (url := _text(file.url))]
+    if not files:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
-    for url, page_url in urls:
-        yield Found(hospital=hospital, url=url, source="pra", page_url=page_url)
+    for url, file in files:
+        size_bytes = int(_number(file.size) or 0) or None
+        yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)
 
 
 def _hospital(facility: _Facility, name: str, place: str) -> Hospital:
@@ -148,6 +151,7 @@ def _text(value: _Loose) -> str | None:
 def _number(value: _Loose) -> float | None:
     """What is no number is unknown."""
     try:
-        return float(value) if value is not None else None
+        number = float(value) if value is not None else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
