@@ -53,10 +53,10 @@ class Client:
         """Stream what `url` answers into `sink`, as served.
 
         With `etag` or `last_modified` of the bytes we have, the answer may be `not_modified`. With `resume` the rest of
-        a file is asked for: the sink learns by `begin` whether that comes, or the whole; or just a Span of it, and the
-        whole is refused. The deadline counts from
-        `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice a second, also while waiting;
-        what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when the answer is another part.
+        a file is asked for: the sink learns by `begin` whether that comes, or the whole; with a Span, the whole is an
+        error. The deadline counts from `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice
+        a second, also while waiting; what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when
+        the answer is another part.
         """
         asked = dict(headers or {})
         if etag:

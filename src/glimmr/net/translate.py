@@ -179,7 +179,8 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|script|t
 def answered(what: Answered) -> FetchError | None:
     """The error an answer is, or None for one that carries what was asked for.
 
-    That is 200, 304 when we asked whether it changed, and a 206 that goes on where we broke off.
+    That is 200, 304 when we asked whether it changed, and a 206 that goes on where we broke off or is just the span we
+    asked for (then 200 is not).
 
     A robot check hides behind any status, so the first bytes are more specific than the status.
     """

@@ -195,7 +195,7 @@ class PublishStep:
 
 
 def _short(address: catalog.Address, row: dict[str, Any]) -> str | None:
-    """What is said, and no more than said, of a file half as large as its source saw it, or smaller (GL-SHRINK).
+    """What is said, and no more than said, of a file less than half as large as its source saw it (GL-SHRINK).
 
     The source may have looked long ago, or at another form of it; a file that is cut where a row ends looks whole.
     """

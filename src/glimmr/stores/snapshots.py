@@ -126,7 +126,11 @@ def times_seen(connection: Connection, price_file_id: str, file_id: str) -> int:
 # -- snapshots ---------------------------------------------------------------------------------------------------
 
 _SNAPSHOT = select(snapshots).where(snapshots.c.file_id == bindparam("file_id"))
-_BACK = update(snapshots).where(snapshots.c.file_id == bindparam("id")).values(bytes_removed_at=None)
+_BACK = (
+    update(snapshots)
+    .where(snapshots.c.file_id == bindparam("id"), snapshots.c.bytes_removed_at.is_not(None))
+    .values(bytes_removed_at=None)
+)
 _HOLD = select(snapshots.c.file_id).where(snapshots.c.file_id == bindparam("file_id")).with_for_update()
 
 
@@ -146,7 +150,7 @@ def snapshot(connection: Connection, file_id: str) -> dict[str, Any] | None:
 
 
 def remember_bytes(connection: Connection, fetched: Fetched, blob_key: str) -> None:
-    """Bytes are on the shelf."""
+    """Bytes are on the shelf (again)."""
     row = {
         "file_id": fetched.file_id,
         "bytes": fetched.size_bytes,

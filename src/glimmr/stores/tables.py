@@ -157,7 +157,7 @@ snapshots = Table(
     Column("parsed_at", UtcTime),
     Column("published_at", UtcTime),
     Column("bytes_removed_at", UtcTime),  # on purpose: they are not kept (stores.keeping)
-    Column("ranges", JSON),  # of a large file: what tells whether it changed (model.Ranges)
+    Column("ranges", JSON(none_as_null=True)),  # of a large file: what tells whether it changed (model.Ranges)
 )
 
 findings = Table(

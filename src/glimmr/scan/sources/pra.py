@@ -1,7 +1,6 @@
 """Patient Rights Advocate's price-file API: session, then one facility search per state, at its pace."""
 
 import json
-import math
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from glimmr.scan.source import Web
 
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
 _WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+_LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
 _Loose = str | int | float | None  # the API gives numbers as text, and sometimes as numbers
@@ -122,7 +122,8 @@ def _founds(facility: _Facility, place: str) -> Iterator[Found | Skipped]:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
     for url, file in files:
-        size_bytes = int(_number(file.size) or 0) or None
+        size = _number(file.size) or 0.0
+        size_bytes = int(size) if 0 < size < _LARGEST_BYTES else None
         yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)
 
 
@@ -151,7 +152,6 @@ def _text(value: _Loose) -> str | None:
 def _number(value: _Loose) -> float | None:
     """What is no number is unknown."""
     try:
-        number = float(value) if value is not None else None
+        return float(value) if value is not None else None
     except ValueError:
         return None
-    return number if number is not None and math.isfinite(number) else None
