@@ -35,6 +35,7 @@ class Found:
     url: str
     source: str
     page_url: str | None = None
+    size_bytes: int | None = None  # as the source saw it: maybe long ago
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,14 @@ class Skipped:
 
     record: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranges:
+    """Five ranges of a large file by their sha256 (hex), in order: what tells at little cost whether it changed."""
+
+    size_bytes: int  # of the file
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,7 @@ class Fetched:
     content_type: str | None = None
     disposition_name: str | None = None
     weaknesses: tuple[str, ...] = ()  # codes of WEAK_TRANSPORT
+    ranges: Ranges | None = None  # of a large file
 
 
 # What makes the way on which bytes came less safe than it should be; each is a finding about them.

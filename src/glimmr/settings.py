@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     download_deadline_cap_seconds: float = Field(
         43_200.0, gt=0, description="Most time allowed for a whole download, however large."
     )
+    whole_fetch_seconds: float = Field(
+        604_800.0,
+        ge=0,
+        description="A large file whose server does not say whether it changed is compared with the bytes we have by"
+        " five ranges of 1 MiB; once they are older than this, it is brought home whole. 0: always whole.",
+    )
     max_file_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that is brought home.")
     max_unpacked_bytes: int = Field(20 * 2**30, ge=1, description="Largest size a container may unpack to.")
     max_members: int = Field(1000, ge=1, description="Most members of an archive.")
@@ -166,6 +172,12 @@ class Settings(BaseSettings):
         " exit 75, to be started again. 0: never.",
     )
     min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
+    keep_bytes: Literal["all", "previous", "current", "none"] = Field(
+        "previous",
+        description="Whose bytes are kept, beside those not read yet: `current`, each address's current snapshot and"
+        " its last answer; `previous`, the one published before it, too; `all`, every one; `none`, only those that were"
+        " not published. Prices stay whatever is kept. Deleted when old jobs are removed.",
+    )
     keep_unreferenced_seconds: float = Field(
         7 * 86_400.0, ge=0, description="Age at which bytes that belong to no snapshot are deleted."
     )

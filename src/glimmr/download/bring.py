@@ -34,10 +34,12 @@ _WAKE_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """The server says that it still has the bytes we have."""
+    """The address still serves the bytes we have: its server says so (`not_modified`), or `same_ranges` do."""
 
     http_status: int
     final_url: str
+    reason: str = "not_modified"
+    size_bytes: int = 0  # brought to see that
 
 
 def bring(

@@ -19,7 +19,7 @@ from glimmr.net.ladder import Ladder
 from glimmr.net.lines import Line, Lines
 from glimmr.net.options import Limits, Options
 from glimmr.net.request import Request, bad_redirect
-from glimmr.net.resume import Resume
+from glimmr.net.resume import Resume, Span
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
@@ -54,7 +54,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         etag: str | None = None,
         last_modified: str | None = None,
-        resume: Resume | None = None,
+        resume: Resume | Span | None = None,
         since: float | None = None,
         tell: Progress | None = None,
         max_bytes: int | None = None,
@@ -63,9 +63,10 @@ class Client:
         """Stream what `url` answers into `sink`, as served.
 
         With `etag` or `last_modified` of the bytes we have, the answer may be `not_modified`. With `resume` the rest of
-        a file is asked for: the sink learns by `begin` whether that comes, or the whole. The deadline counts from
-        `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice a second, also while waiting;
-        what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when the answer is another part.
+        a file is asked for: the sink learns by `begin` whether that comes, or the whole; with a Span, the whole is an
+        error. The deadline counts from `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice
+        a second, also while waiting; what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when
+        the answer is another part.
         """
         asked = dict(headers or {})
         if etag:

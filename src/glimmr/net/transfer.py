@@ -10,7 +10,7 @@ from glimmr import errors
 from glimmr.errors import FetchError
 from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.options import Limits
-from glimmr.net.resume import Resume, part_of, validator_of
+from glimmr.net.resume import Resume, Span, part_of, validator_of
 from glimmr.net.translate import Answered
 from glimmr.net.urls import redact
 
@@ -49,12 +49,13 @@ class Transfer:
         limits: Limits,
         tell: Progress,
         asks_whether_changed: bool,
-        resume: Resume | None = None,
+        resume: Resume | Span | None = None,
         since: float | None = None,
         bandwidth: Bandwidth | None = None,
     ) -> None:
         self.url = url
         self.at = 0  # where in the file the body of the answer begins
+        self.continues = False  # it carries just the part that was asked for
         self.status = 0
         self.headers: dict[str, str] = {}
         self.head = b""
@@ -145,6 +146,7 @@ class Transfer:
         part = part_of(self.headers) if self.status == 206 else None
         if self._resume is not None and part is not None and self._resume.fits(part, validator_of(self.headers)):
             self.at, self._body_bytes, self.size_bytes = part.start, part.length, part.size_bytes
+            self.continues = True
 
     # ── what the line asks between two looks at the socket ───────────────────────────────────────────────────────
 
@@ -187,13 +189,12 @@ class Transfer:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether this answer carries what was asked for: the whole, or just the rest that is missing."""
-        return self.answered and (self.status == 200 or self.continues)
+        """Whether this answer carries what was asked for: the whole, or just the part that is missing."""
+        return self.answered and (self.continues or (self.status == 200 and not self._only_a_span))
 
     @property
-    def continues(self) -> bool:
-        """Whether it goes on where the resumed transfer broke off."""
-        return self.status == 206 and self.at > 0
+    def _only_a_span(self) -> bool:
+        return isinstance(self._resume, Span)
 
     @property
     def here_bytes(self) -> int:
@@ -222,6 +223,7 @@ class Transfer:
             head=self.head,
             asked_whether_changed=self._asks_whether_changed,
             asked_the_rest=self._resume is not None,
+            asked_a_span=self._only_a_span,
             continues=self.continues,
         )
 

@@ -1,6 +1,7 @@
 """The shelf of bytes: a local folder or any object store by URL, every object whole and durable before it is seen."""
 
 import errno
+import hashlib
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -29,17 +30,17 @@ def blob_key(sha256: str) -> str:
     return f"sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def is_half(key: str) -> bool:
+    """Whether it names an object that was never finished."""
+    return key.endswith(_HALF)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One object on the shelf, or half of one that a killed writer left there."""
 
     key: str
     age_seconds: float
-
-    @property
-    def is_half(self) -> bool:
-        """Whether it was never finished."""
-        return self.key.endswith(_HALF)
 
 
 class Blobs:
@@ -157,6 +158,15 @@ class Blobs:
         except BaseError as error:
             said = object_store.told(error, _first_line(error))
             raise StorageFault(f"{self._where}: could not {doing}: {said}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 (hex) of a file's bytes. Raises StorageFault."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise fault(error, f"could not read {path}") from error
 
 
 def fault(error: OSError, what: str) -> StorageFault | DiskFull:

@@ -23,6 +23,7 @@ class Address:
     current_file_id: str | None
     etag: str | None
     last_modified: str | None
+    source_bytes: int | None = None  # how large its source says it is
 
 
 def price_file_id(url: str) -> str:
@@ -79,13 +80,14 @@ def remember(connection: Connection, found: Sequence[Found], now: datetime) -> l
                 "url": record.url,
                 "source": record.source,
                 "page_url": record.page_url,
+                "source_bytes": record.size_bytes,
                 "first_seen": now,
                 "last_seen": now,
                 "state": "waiting",
             }
             for key, record in addresses.items()
         ],
-        replace=("last_seen", "page_url"),
+        replace=("last_seen", "page_url", "source_bytes"),
     )
     links = {(price_file_id(record.url), record.hospital.hospital_id): record for record in found}
     upsert(
@@ -132,6 +134,7 @@ _ADDRESS = (
     price_files.c.current_file_id,
     price_files.c.etag,
     price_files.c.last_modified,
+    price_files.c.source_bytes,
 )
 _NEVER_TRIED = and_(price_files.c.state == "waiting", price_files.c.outcome.is_(None))
 _TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bindparam("now"))

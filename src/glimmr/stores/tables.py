@@ -89,6 +89,7 @@ price_files = Table(
     Column("current_file_id", String, index=True),
     Column("etag", String),
     Column("last_modified", String),
+    Column("source_bytes", BigInteger),  # how large the source says the file is
 )
 
 price_file_hospitals = Table(
@@ -155,6 +156,8 @@ snapshots = Table(
     Column("parser_version", String),
     Column("parsed_at", UtcTime),
     Column("published_at", UtcTime),
+    Column("bytes_removed_at", UtcTime),  # on purpose: they are not kept (stores.keeping)
+    Column("ranges", JSON(none_as_null=True)),  # of a large file: what tells whether it changed (model.Ranges)
 )
 
 findings = Table(

@@ -1,5 +1,6 @@
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 class House:
     """What a download needs, in a folder of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.client = Client(Options(limits=LIMITS, guard=Guard.of(("127.0.0.1",)), connect_to=ConnectTo()))
+    def __init__(self, folder: Path, **limits: Any) -> None:
+        self.client = Client(
+            Options(limits=replace(LIMITS, **limits), guard=Guard.of(("127.0.0.1",)), connect_to=ConnectTo())
+        )
         self.blobs, self.scratch = Blobs(folder / "blobs"), folder / "scratch"
 
     def download(self, url: str, **more: Any) -> Fetched | NotModified:

@@ -14,6 +14,7 @@ from glimmr.jobs.invariant import Count, Find, Invariant, Repair, Violation
 from glimmr.pipeline.invariants.price_table import is_under_way, spared
 from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, underway
+from glimmr.stores.blobs import is_half
 from glimmr.stores.folder_lock import holder
 
 _HOUR = 3600.0
@@ -38,14 +39,6 @@ def of(parts: Parts) -> list[Invariant]:
             lists_a_shelf=True,
         ),
         Invariant(
-            name="no_half_bytes",
-            text="no half object of a killed writer lies on the shelf of bytes for more than an hour",
-            cure="it is deleted",
-            find=_sorted(lambda: _halves(parts), "was never finished"),
-            repair=_delete(parts, lambda key: _is_older(parts, key, _HOUR), parts.blobs.delete),
-            lists_a_shelf=True,
-        ),
-        Invariant(
             name="no_half_prices",
             text="the price table's shelf has nothing older than a day that no log names and nobody wants",
             cure="it is deleted",
@@ -55,7 +48,8 @@ def of(parts: Parts) -> list[Invariant]:
         ),
         Invariant(
             name="bytes_have_snapshot",
-            text="bytes older than GLIMMR_KEEP_UNREFERENCED_SECONDS belong to a snapshot",
+            text="bytes older than GLIMMR_KEEP_UNREFERENCED_SECONDS belong to a snapshot, and half an object of a"
+            " killed writer is not older than an hour",
             cure="they are deleted",
             find=_sorted(lambda: _unreferenced(parts), "belongs to no snapshot"),
             repair=_delete(parts, lambda key: _is_unreferenced(parts, key), parts.blobs.delete),
@@ -139,10 +133,6 @@ def _remove(parts: Parts, name: str) -> None:
 # -- objects -----------------------------------------------------------------------------------------------------
 
 
-def _halves(parts: Parts) -> Iterator[str]:
-    return (found.key for found in parts.blobs.stored() if found.is_half and found.age_seconds > _HOUR)
-
-
 def _is_older(parts: Parts, key: str, seconds: float) -> bool:
     age_seconds = parts.blobs.age_seconds(key)
     return age_seconds is not None and age_seconds > seconds
@@ -159,23 +149,27 @@ def _is_unnamed(parts: Parts, name: str) -> bool:
 
 
 def _unreferenced(parts: Parts) -> Iterator[str]:
-    keep_seconds = parts.settings.keep_unreferenced_seconds
-    old = (found.key for found in parts.blobs.stored() if not found.is_half and found.age_seconds > keep_seconds)
+    """One listing of the shelf, which may be long, for all that may lie there."""
+    old = (found.key for found in parts.blobs.stored() if found.age_seconds > _most_seconds(parts, found.key))
     while keys := list(islice(old, _ASKED_AT_ONCE)):
         yield from _of_no_snapshot(parts, keys)
 
 
 def _is_unreferenced(parts: Parts, key: str) -> bool:
-    old = _is_older(parts, key, parts.settings.keep_unreferenced_seconds)
-    return old and bool(_of_no_snapshot(parts, [key]))
+    return _is_older(parts, key, _most_seconds(parts, key)) and bool(_of_no_snapshot(parts, [key]))
+
+
+def _most_seconds(parts: Parts, key: str) -> float:
+    return _HOUR if is_half(key) else parts.settings.keep_unreferenced_seconds
 
 
 def _of_no_snapshot(parts: Parts, keys: list[str]) -> list[str]:
-    """Those of these keys whose snapshot has no row; rejects count only for the parser that read it last."""
+    """Halves, and those whose snapshot has no row; rejects count only for the parser that read it last."""
     named = [(key, found) for key in keys if (found := _BYTES.fullmatch(key) or _REJECTS.fullmatch(key))]
     ids = {found[1] for _, found in named}
     known = parts.database.read(lambda connection: underway.known_snapshots(connection, ids))
-    return [key for key, found in named if found[1] not in known or _is_outdated(found, known)]
+    lost = [key for key, found in named if found[1] not in known or _is_outdated(found, known)]
+    return [*filter(is_half, keys), *lost]
 
 
 def _is_outdated(found: re.Match[str], known: dict[str, str | None]) -> bool:

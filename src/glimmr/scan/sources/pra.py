@@ -16,6 +16,7 @@ from glimmr.scan.source import Web
 
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
 _WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+_LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
 _Loose = str | int | float | None  # the API gives numbers as text, and sometimes as numbers
@@ -24,6 +25,7 @@ _Loose = str | int | float | None  # the API gives numbers as text, and sometime
 class _File(msgspec.Struct):
     url: _Loose = None
     pageurl: _Loose = None
+    size: _Loose = None
 
 
 class _Facility(msgspec.Struct):
@@ -115,12 +117,14 @@ def _founds(facility: _Facility, place: str) -> Iterator[Found | Skipped]:
     if not is_name(name):
         yield Skipped(record=record, reason="no hospital name")
         return
-    urls = [(url, _text(file.pageurl)) for file in facility.files or () if (url := _text(file.url))]
-    if not urls:
+    files = [(url, file) for file in facility.files or () if (url := _text(file.url))]
+    if not files:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
-    for url, page_url in urls:
-        yield Found(hospital=hospital, url=url, source="pra", page_url=page_url)
+    for url, file in files:
+        size = _number(file.size) or 0.0
+        size_bytes = int(size) if 0 < size < _LARGEST_BYTES else None
+        yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)
 
 
 def _hospital(facility: _Facility, name: str, place: str) -> Hospital:
