@@ -175,6 +175,7 @@ def test_an_announced_length_that_is_too_long_is_not_asked_for_again_and_again(h
     with HttpServer({"/f": boasts}) as server, pytest.raises(BodyCut):
         house.download(server.url("/f"))
     assert starts(server) == [0, len(BYTES)]
+    assert house.left() == []  # the next attempt begins anew, and does not ask in vain once more
 
 
 @pytest.mark.parametrize(
