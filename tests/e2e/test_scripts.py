@@ -21,7 +21,7 @@ ATTEMPTS = 3
 SCRIPTS = (
     # whole at once
     "ok", "ok(weak)", "bare", "weak", "norange", "etag-flip", "chunked", "gz-as-csv", "gzip", "says-gzip",
-    "redir*3", "away", "cookie", "page", "confirm", "share(dl=1)", "ua(Mozilla)", "drip(90000B/s)",
+    "redir*3", "away", "cookie", "page", "confirm", "share(dl=1)", "share(download=1)", "ua(Mozilla)", "drip(90000B/s)",
     "name(path)", "name(nul)", "name(rtl)", "name(long)", "name(utf8)",
     # whole in the end
     "503*2, ok", "503(ra=1), ok", "429(ra=1), ok", "429(date=2), ok", "500, ok", "502, ok", "408, ok", "425, ok",
@@ -40,6 +40,11 @@ SCRIPTS = (
     "html", "pdf", "empty", "page(links=2)", "chunkcut@50%", "len+10", "len-50%", "cut@50%",
 )  # fmt: skip
 
+_PLACES = {
+    "share(dl=1)": ("www.dropbox.com", "scl/fi/x/", "?rlkey=k&dl=0"),
+    "share(download=1)": ("h-my.sharepoint.com", ":x:/g/personal/p/", "?e=m"),
+}
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -53,14 +58,12 @@ class Ended:
 
 def _file(script: str, place: int) -> File:
     """Each at a host of its own. What is cut is JSON, where that is sure to be seen; the others share their bytes."""
-    name = "www.dropbox.com" if script.startswith("share") else f"h{place}.scripts.test"
+    host, folder, query = _PLACES.get(script, (f"h{place}.scripts.test", "", ""))
     kind = "json" if script.startswith(("cut", "len-", "chunkcut@50%,")) else "tall"
     shape = Shape(key=f"scripts/{kind}", kind=kind, version="3.0.0", items=60)
     content = Content(shapes=(shape,), publisher=world(3, 1, "clean").files[0].content.publisher)
     target = f"{place}_standardcharges.{'json' if kind == 'json' else 'csv'}"
-    return File(
-        url=f"http://{name}/{target}{'?dl=0' if script.startswith('share') else ''}", content=content, script=script
-    )
+    return File(url=f"http://{host}/{folder}{target}{query}", content=content, script=script)
 
 
 @pytest.fixture(scope="module")
