@@ -289,7 +289,7 @@ def test_a_killed_process_leaves_what_the_next_one_goes_on_from(house: House, tm
 
 
 def test_what_is_taken_up_is_hashed_again_as_it_is(house: House) -> None:
-    """A power cut may leave other bytes than were written: the name is that of what is here, never of what should be."""
+    """A power cut may leave other bytes than were written: the name is that of what is here."""
     with HttpServer({"/f": in_turn(ranged(BYTES, cut_after=250_000), BUSY, ranged(BYTES))}) as server:
         with pytest.raises(errors.Unavailable):
             house.download(server.url("/f"))
