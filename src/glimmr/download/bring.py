@@ -94,7 +94,8 @@ def _until_whole(client: Client, url: str, growing: Partial, tell: Progress, ask
         except RangeMismatch as error:
             restarts += 1
             if cut is not None and error.size_bytes == growing.size_bytes:
-                raise cut from error  # there is no more to be had: what was announced was wrong
+                growing.restart()  # there is no more to be had: what was announced, or what is here, is wrong
+                raise cut from error
             if restarts > _MOST_RESTARTS:
                 raise
             growing.restart()

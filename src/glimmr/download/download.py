@@ -10,7 +10,7 @@ from glimmr.download.ranges import ranges_of, unchanged
 from glimmr.model import Fetched, Ranges
 from glimmr.net import Client
 from glimmr.net.transfer import Progress
-from glimmr.sniff import HEAD_BYTES, Kind, data_links, sniff
+from glimmr.sniff import HEAD_BYTES, Kind, confirmed, data_links, sniff
 from glimmr.stores.blobs import Blobs, blob_key
 
 _LARGEST_PAGE_BYTES = 4 * 2**20
@@ -32,9 +32,9 @@ def download(
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
     With `ranges` of the bytes we have, a server without validators worth something is asked for these alone; the whole
-    comes when they differ, or when it does not give them. A page with one link to a price file stands for that file; it
-    is followed once. Blocking. Running it twice is harmless: equal bytes are one object. Raises what `bring` raises,
-    and StorageFault.
+    comes when they differ, or when it does not give them. A page with one link to a price file, or that
+    only wants a yes, stands for that file; it is followed once. Blocking. Running it twice is harmless: equal bytes are
+    one object. Raises what `bring` raises, and StorageFault.
     """
     blobs.must_take_bytes()
     if ranges is not None:
@@ -73,11 +73,11 @@ def behind(url: str) -> str:
 
 
 def _only_link(page: Fetched) -> str | None:
-    """Where a page leads, if it is one and leads to just one price file."""
+    """Where a page leads, if it is one and leads to just one price file, or wants to be told that we want the file."""
     if page.size_bytes > _LARGEST_PAGE_BYTES:
         return None
     head = Path(page.path).read_bytes()
     if sniff(head[:HEAD_BYTES], page.size_bytes) is not Kind.HTML:
         return None
     links = data_links(head, page.final_url)
-    return links[0] if len(links) == 1 else None
+    return links[0] if len(links) == 1 else confirmed(head, page.final_url)

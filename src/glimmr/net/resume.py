@@ -27,8 +27,11 @@ class Resume:
         return {"Range": f"bytes={self.at}-", "If-Range": self.validator}
 
     def fits(self, part: "Part | None", validator: str | None) -> bool:
-        """Whether a 206 carries just the rest that was asked for, of the same version where it says which."""
-        if part is None or part.start != self.at or validator not in (None, self.validator):
+        """Whether a 206 carries just the rest that was asked for, and says that it is of the same version.
+
+        Some servers heed Range and not If-Range: what does not say of which version it is may be of another.
+        """
+        if part is None or part.start != self.at or validator != self.validator:
             return False
         return None in (part.size_bytes, self.size_bytes) or part.size_bytes == self.size_bytes
 

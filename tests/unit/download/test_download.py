@@ -214,6 +214,19 @@ def test_a_page_is_followed_once_and_only_where_it_is_clear_whereto(house: House
     assert got.size_bytes == len(PAGE)
 
 
+def test_a_page_that_only_wants_a_yes_is_answered_and_the_file_comes(house: House) -> None:
+    form = (
+        b"<!doctype html><html><body><form action='/get' method='get'><input type='hidden' name='id' value='7'>"
+        b"<input type='hidden' name='confirm' value='t'><input type='submit'></form></body></html>"
+    )
+    with HttpServer({"/uc": answer(form), "/get": answer(BYTES)}) as server:
+        got = house.download(server.url("/uc"))
+    assert isinstance(got, Fetched)
+    assert got.file_id == hashlib.sha256(BYTES).hexdigest()
+    assert server.paths() == ["/uc", "/get?id=7&confirm=t"]
+    assert house.left() == [got.path]
+
+
 def test_no_hospital_is_asked_while_the_store_takes_nothing(house: House, bucket: str) -> None:
     house.blobs = Blobs(f"{bucket}-is-not-there/blobs")
     with HttpServer({"/f": answer(BYTES)}) as server:
