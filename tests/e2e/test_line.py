@@ -82,6 +82,30 @@ def _file_requests(server: Server) -> list[dict[str, object]]:
     return [entry for entry in server.log if not entry["host"].startswith("pts.")]
 
 
+def test_prices_name_hospital_state_payer_amount_date_and_cell(built: World, ran: Ran) -> None:
+    data, env, state = ran.data, ran.env, built.hospitals[0].state
+    words = ("prices", "27447", "--state", state, "--data", data)
+    shown = line.glimmr(*words, "--json", "--limit", "5000", env=env)
+    rows = json.loads(shown.stdout)["rows"]
+    assert rows
+    one = next(row for row in rows if row["kind"] == "negotiated" and row["amount"])
+    assert one["state"] == state
+    assert all(one[name] for name in ("hospital", "payer", "amount", "last_updated_on", "source_pos", "url"))
+    nothing = line.glimmr("prices", "00000", "--data", data, env=env)
+    assert "unknown code" in nothing.stdout
+
+
+def test_the_lake_opens_without_glimmr(ran: Ran) -> None:
+    data, env = ran.data, ran.env
+    query = (
+        "SELECT h.state, count(*) AS charges FROM charges JOIN file_hospitals AS h USING (file_id)"
+        " GROUP BY ALL ORDER BY ALL"
+    )
+    ours = json.loads(line.glimmr("sql", query, "--data", data, "--json", env=env).stdout)
+    assert [(row["state"], row["charges"]) for row in ours] == line.bare(data).execute(query).fetchall()
+    assert ours
+
+
 def test_one_failing_state_does_not_stop_the_others(built: World, tmp_path: Path) -> None:
     states = sorted({hospital.state for hospital in built.hospitals})[:3]
     with serve_in_thread(built, pra=PraRules(failing_states=frozenset({states[0]}))) as server:
@@ -118,27 +142,3 @@ def test_without_a_source_the_run_says_what_to_do(tmp_path: Path) -> None:
     done = line.glimmr("run", "--data", tmp_path / "d", env=line.environment(), exit_code=2)
     assert "--from list.csv" in done.stderr
     assert not (tmp_path / "d").exists()
-
-
-def test_prices_name_hospital_state_payer_amount_date_and_cell(built: World, ran: Ran) -> None:
-    data, env, state = ran.data, ran.env, built.hospitals[0].state
-    words = ("prices", "27447", "--state", state, "--data", data)
-    shown = line.glimmr(*words, "--json", "--limit", "5000", env=env)
-    rows = json.loads(shown.stdout)["rows"]
-    assert rows
-    one = next(row for row in rows if row["kind"] == "negotiated" and row["amount"])
-    assert one["state"] == state
-    assert all(one[name] for name in ("hospital", "payer", "amount", "last_updated_on", "source_pos", "url"))
-    nothing = line.glimmr("prices", "00000", "--data", data, env=env)
-    assert "unknown code" in nothing.stdout
-
-
-def test_the_lake_opens_without_glimmr(ran: Ran) -> None:
-    data, env = ran.data, ran.env
-    query = (
-        "SELECT h.state, count(*) AS charges FROM charges JOIN file_hospitals AS h USING (file_id)"
-        " GROUP BY ALL ORDER BY ALL"
-    )
-    ours = json.loads(line.glimmr("sql", query, "--data", data, "--json", env=env).stdout)
-    assert [(row["state"], row["charges"]) for row in ours] == line.bare(data).execute(query).fetchall()
-    assert ours
