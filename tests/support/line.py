@@ -44,6 +44,7 @@ def command(*words: str | Path) -> list[str]:
 def glimmr(
     *words: str | Path, env: dict[str, str], exit_code: int | None = 0, timeout_seconds: float = 300
 ) -> "subprocess.CompletedProcess[str]":
+    """The program, to its end, without its imports. Where its start or its signals are the point: `command`."""
     return program().run(*words, env=env, exit_code=exit_code, timeout_seconds=timeout_seconds)
 
 
