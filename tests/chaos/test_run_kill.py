@@ -16,7 +16,6 @@ from tests.support import line
 from tests.support.fleet import until
 
 KILLS = 5
-FILES = 8
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +30,11 @@ def server(built: World) -> Iterator[Server]:
 
 
 @pytest.mark.timeout(300)
-def test_five_kills_leave_the_tables_of_an_undisturbed_run(built: World, server: Server, tmp_path: Path) -> None:
-    rows = [("H", "VT", ccn, file.url) for file in built.files[:FILES] for ccn in file.hospitals]
+@pytest.mark.parametrize("files", [8, pytest.param(24, marks=pytest.mark.long)])
+def test_five_kills_leave_the_tables_of_an_undisturbed_run(
+    built: World, server: Server, tmp_path: Path, files: int
+) -> None:
+    rows = [("H", "VT", ccn, file.url) for file in built.files[:files] for ccn in file.hospitals]
     listed = line.write_list(tmp_path / "list.csv", rows)
     env = line.environment(server)
     quiet = tmp_path / "quiet"
