@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,7 @@ from glimmr.settings import Settings, load
 from glimmr.stores import catalog, snapshots
 from glimmr.watch.board import Board
 from tests.support import line
-from tests.support.shop import HEADER, Shop, open_shop, table
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with open_shop() as opened:
-        yield opened
+from tests.support.shop import HEADER, Shop, table
 
 
 @pytest.fixture
