@@ -19,6 +19,7 @@ from glimmr.retry import reprobe_seconds
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.blobs import blob_key
 from glimmr.stores.database import Connection
+from glimmr.stores.scratch import check_scratch
 
 
 def next_try(outcome: Outcome, now: datetime) -> datetime | None:
@@ -90,6 +91,7 @@ class DownloadStep:
         address, known = await asyncio.to_thread(self._parts.database.read, lambda connection: _known(connection, key))
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
+        check_scratch(self._parts.settings)  # before anybody asks a hospital for bytes that could go nowhere
         holds = self._parts.blobs.holds
         has_bytes = known is not None and await asyncio.to_thread(holds, known["blob_key"], known["bytes"])
         events.tell(events.FETCH_STARTED, url=redact(address.url))
