@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from glimmr import events, fleet
 from glimmr.errors import DiskFull, LocalFault, UsageError
@@ -17,7 +17,8 @@ from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
 from glimmr.model import FileReport, Found, Skipped
 from glimmr.net import Client, redact
-from glimmr.pipeline import line, one_file
+from glimmr.pipeline import line, one_address, one_file, one_snapshot
+from glimmr.pipeline.delivery import Target
 from glimmr.pipeline.parts import Allowance, Parts
 from glimmr.pipeline.scan_step import RunWeb, scan_job
 from glimmr.query import PriceTable
@@ -314,3 +315,15 @@ async def read_one(
     """Read one file by itself; see `pipeline.one_file`."""
     with closing(Client(settings)) as client:
         return await one_file.read_one(settings, client, source, to, tell, is_folder=is_folder)
+
+
+async def bring_one(settings: Settings, url: str, target: Target, tell: Tell) -> one_address.Brought:
+    """Bring one address home by itself; see `pipeline.one_address`."""
+    with closing(Client(settings)) as client:
+        return await one_address.bring_one(settings, client, url, target, tell)
+
+
+async def hand_out(settings: Settings, file_id: str, to: Target | BinaryIO, tell: Tell) -> dict[str, Any]:
+    """Copy a snapshot's bytes from the shelf; see `pipeline.one_snapshot`. Raises UsageError when there is none yet."""
+    with looking(settings) as database:
+        return await one_snapshot.hand_out(database, fleet.blobs(settings), file_id, to, tell)

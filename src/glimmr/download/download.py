@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from glimmr.download.bring import NotModified, bring
 from glimmr.model import Fetched
@@ -28,20 +29,20 @@ def download(
 ) -> Fetched | NotModified:
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
-    A page with one link to a price file stands for that file; it is followed once. Blocking. Running it twice is
-    harmless: equal bytes are one object. Raises what `bring` raises, and StorageFault.
+    Blocking. Running it twice is harmless: equal bytes are one object. Raises what `bring_file` raises, and
+    StorageFault.
     """
     blobs.must_take_bytes()
-    asked = partial(
-        bring, client=client, scratch=scratch, tell=tell, max_bytes=max_bytes, min_free_bytes=min_free_bytes
+    answer = bring_file(
+        url,
+        client=client,
+        scratch=scratch,
+        tell=tell,
+        etag=etag,
+        last_modified=last_modified,
+        max_bytes=max_bytes,
+        min_free_bytes=min_free_bytes,
     )
-    answer = asked(url, etag=etag, last_modified=last_modified)
-    if isinstance(answer, Fetched) and (link := _only_link(answer)):
-        Path(answer.path).unlink(missing_ok=True)
-        followed = asked(link, name=behind(url))
-        assert isinstance(followed, Fetched), "it was not asked whether it changed"
-        # What names a version of the file says nothing of the page, which is what the address will be asked for.
-        answer = replace(followed, etag=None, last_modified=None)
     if isinstance(answer, NotModified):
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)
@@ -50,6 +51,21 @@ def download(
     finally:
         path.unlink(missing_ok=True)
     return replace(answer, path=key)
+
+
+def bring_file(
+    url: str, *, client: Client, scratch: Path, etag: str | None = None, last_modified: str | None = None, **more: Any
+) -> Fetched | NotModified:
+    """As `bring`, but a page with one link to a price file stands for that file; it is followed once."""
+    asked = partial(bring, client=client, scratch=scratch, **more)
+    answer = asked(url, etag=etag, last_modified=last_modified)
+    if isinstance(answer, NotModified) or not (link := _only_link(answer)):
+        return answer
+    Path(answer.path).unlink(missing_ok=True)
+    followed = asked(link, name=behind(url))
+    assert isinstance(followed, Fetched), "it was not asked whether it changed"
+    # What names a version of the file says nothing of the page, which is what the address will be asked for.
+    return replace(followed, etag=None, last_modified=None)
 
 
 def behind(url: str) -> str:
