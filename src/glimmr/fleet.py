@@ -21,10 +21,9 @@ from glimmr.stores.database import Database, sqlite_url
 from glimmr.stores.folder_lock import FolderLock
 from glimmr.stores.hosts import HostBook
 from glimmr.stores.lake import Lake
+from glimmr.stores.scratch import PARTIALS, scratch_of
 from glimmr.stores.turns import FleetTurns
 
-PARTIALS = "partial"
-"""The folder in scratch that outlives processes."""
 _WHAT = {
     "database_url": "the PostgreSQL all its processes share",
     "store_url": "where all of them keep bytes and prices: an object store's URL, or a folder all of them see",
@@ -126,7 +125,7 @@ def hosts(settings: Settings, database: Database) -> Generator[Hosts]:
 @contextmanager
 def own_scratch(settings: Settings) -> Generator[Path]:
     """A scratch folder of this process alone, gone afterwards; those that dead processes left are swept away."""
-    root = settings.data / "scratch"
+    root = scratch_of(settings)
     mine = root / f"{socket.gethostname()}-{os.getpid()}"
     lock = FolderLock.take(mine)
     if lock is None:

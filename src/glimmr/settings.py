@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
     )
+    scratch: Path | None = Field(
+        None,
+        description="Folder in which downloads grow, where the data folder's disk is too small or too slow for them:"
+        " made when there is none, and needs `GLIMMR_MIN_FREE_BYTES`. Each data folder has a folder of its own in it."
+        " Empty: `scratch` in the data folder.",
+    )
     database_url: str = Field(
         "",
         description="PostgreSQL (14 or newer) of a fleet, `postgresql://user@host/name`; needs `GLIMMR_STORE_URL`."

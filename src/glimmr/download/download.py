@@ -32,26 +32,24 @@ def download(
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
     With `ranges` of the bytes we have, a server without validators worth something is asked for these alone; the whole
-    comes when they differ, or when it does not give them. A page with one link to a price file, or that
-    only wants a yes, stands for that file; it is followed once. Blocking. Running it twice is harmless: equal bytes are
-    one object. Raises what `bring` raises, and StorageFault.
+    comes when they differ, or when it does not give them. Blocking. Running it twice is harmless: equal bytes are one
+    object. Raises what `bring_file` raises, and StorageFault.
     """
     blobs.must_take_bytes()
     if ranges is not None:
         same = unchanged(url, ranges, client=client, tell=tell or _silent, etag=etag, last_modified=last_modified)
         if same is not None:
             return same
-    asked = partial(
-        bring, client=client, scratch=scratch, tell=tell, max_bytes=max_bytes, min_free_bytes=min_free_bytes
+    answer = bring_file(
+        url,
+        client=client,
+        scratch=scratch,
+        tell=tell,
+        etag=etag,
+        last_modified=last_modified,
+        max_bytes=max_bytes,
+        min_free_bytes=min_free_bytes,
     )
-    answer = asked(url, etag=etag, last_modified=last_modified)
-    if isinstance(answer, Fetched) and (link := _only_link(answer)):
-        Path(answer.path).unlink(missing_ok=True)
-        followed = asked(link, name=behind(url))
-        assert isinstance(followed, Fetched), "it was not asked whether it changed"
-        # What names a version of the file says nothing of the page, which is what the address will be asked for.
-        weaknesses = tuple(sorted({*answer.weaknesses, *followed.weaknesses}))
-        answer = replace(followed, etag=None, last_modified=None, weaknesses=weaknesses)
     if isinstance(answer, NotModified):
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)
@@ -65,6 +63,25 @@ def download(
 
 def _silent(**_: Any) -> None:
     """Nobody wants to know."""
+
+
+def bring_file(
+    url: str, *, client: Client, scratch: Path, etag: str | None = None, last_modified: str | None = None, **more: Any
+) -> Fetched | NotModified:
+    """As `bring`, but a page with one link to a price file, or that only wants a yes, stands for that file.
+
+    It is followed once.
+    """
+    asked = partial(bring, client=client, scratch=scratch, **more)
+    answer = asked(url, etag=etag, last_modified=last_modified)
+    if isinstance(answer, NotModified) or not (link := _only_link(answer)):
+        return answer
+    Path(answer.path).unlink(missing_ok=True)
+    followed = asked(link, name=behind(url))
+    assert isinstance(followed, Fetched), "it was not asked whether it changed"
+    # What names a version of the file says nothing of the page, which is what the address will be asked for.
+    weaknesses = tuple(sorted({*answer.weaknesses, *followed.weaknesses}))
+    return replace(followed, etag=None, last_modified=None, weaknesses=weaknesses)
 
 
 def behind(url: str) -> str:

@@ -121,7 +121,8 @@ class Transfer:
             return
         if max(self.size_bytes or 0, self.here_bytes) > self._limits.max_bytes:
             raise self._error(
-                errors.FileTooLarge, f"is larger than the {self._limits.max_bytes} bytes that are allowed"
+                errors.FileTooLarge,
+                f"is larger than the {self._limits.max_bytes} bytes that are allowed (GLIMMR_MAX_FILE_BYTES)",
             )
         self.begin()
         self._sink.write(data)

@@ -19,6 +19,7 @@ from glimmr.retry import reprobe_seconds
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.blobs import blob_key
 from glimmr.stores.database import Connection
+from glimmr.stores.scratch import check_scratch
 
 
 def next_try(outcome: Outcome, now: datetime) -> datetime | None:
@@ -93,6 +94,7 @@ class DownloadStep:
         )
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
+        check_scratch(self._parts.settings)  # before anybody asks a hospital for bytes that could go nowhere
         has_bytes = known is not None and await asyncio.to_thread(self._has, known, address.current_file_id)
         events.tell(events.FETCH_STARTED, url=redact(address.url))
         answer = await asyncio.to_thread(

@@ -237,3 +237,10 @@ def test_no_hospital_is_asked_while_the_store_takes_nothing(house: House, bucket
         house.download(server.url("/f"))
         assert len(server.requests) == 1
     assert house.left() == [blob_key(hashlib.sha256(BYTES).hexdigest())]
+
+
+def test_no_hospital_is_asked_while_the_shelf_takes_nothing(house: House, tmp_path: Path) -> None:
+    (tmp_path / "blobs").write_bytes(b"a file where the shelf should be")
+    with HttpServer({"/f": answer(BYTES)}) as server, pytest.raises(errors.StorageFault, match="blobs"):
+        house.download(server.url("/f"))
+    assert server.requests == []

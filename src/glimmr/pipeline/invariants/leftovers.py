@@ -16,6 +16,7 @@ from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, underway
 from glimmr.stores.blobs import is_half
 from glimmr.stores.folder_lock import holder
+from glimmr.stores.scratch import check_scratch, scratch_of
 
 _HOUR = 3600.0
 _OTHERS_MAY_PUBLISH_SECONDS = 24 * _HOUR
@@ -29,12 +30,19 @@ def of(parts: Parts) -> list[Invariant]:
     """The invariants of what lies about."""
     return [
         Invariant(
+            name="scratch_takes_bytes",
+            text="scratch is there, can be written, and has GLIMMR_MIN_FREE_BYTES free",
+            cure="mount it, free some space, or name another with GLIMMR_SCRATCH; until then no download begins",
+            find=lambda _after, _most: _check(parts),
+            repair=lambda _violation, _count: False,
+        ),
+        Invariant(
             name="scratch_has_owner",
             text="what lies in scratch for more than an hour belongs to a process or a run that lives",
             cure="it is deleted",
             find=_sorted(lambda: _scratch(parts), "lies in scratch, and whoever put it there is dead"),
             repair=_delete(
-                parts, lambda name: _is_dead(parts, parts.settings.data / name), lambda n: _remove(parts, n)
+                parts, lambda name: _is_dead(parts, _root(parts).parent / name), lambda n: _remove(parts, n)
             ),
             lists_a_shelf=True,
         ),
@@ -81,13 +89,23 @@ def _delete(parts: Parts, still: Callable[[str], bool], delete: Callable[[str], 
 # -- scratch -----------------------------------------------------------------------------------------------------
 
 
+def _check(parts: Parts) -> list[Violation]:
+    check_scratch(parts.settings)
+    return []
+
+
+def _root(parts: Parts) -> Path:
+    """Scratch of all processes of this host."""
+    return scratch_of(parts.settings)
+
+
 def _scratch(parts: Parts) -> Iterator[str]:
-    """What is left over in scratch, as a path in the data folder: other processes' folders, and things in our own."""
-    folder = parts.settings.data / "scratch"
+    """What is left over in scratch, as a path that begins with its name: other processes' folders, and in our own."""
+    folder = _root(parts)
     found = [*_inside(folder), *(_inside(parts.scratch) if parts.scratch != folder else ())]
     dead = [path for path in found if _is_dead(parts, path)]
     dead += [path for path in unwanted(parts.partials, beginnings(parts)) if _age_seconds(path) > _HOUR]
-    yield from (path.relative_to(parts.settings.data).as_posix() for path in dead)
+    yield from (path.relative_to(folder.parent).as_posix() for path in dead)
 
 
 def beginnings(parts: Parts) -> list[str]:
@@ -121,7 +139,7 @@ def _age_seconds(path: Path) -> float:
 
 
 def _remove(parts: Parts, name: str) -> None:
-    path = parts.settings.data / name
+    path = _root(parts).parent / name
     if path.parent == parts.partials:
         discard(path, _HOUR)
     elif path.is_dir() and not path.is_symlink():
