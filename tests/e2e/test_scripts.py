@@ -27,7 +27,7 @@ SCRIPTS = (
     "503*2, ok", "503(ra=1), ok", "429(ra=1), ok", "429(date=2), ok", "500, ok", "502, ok", "408, ok", "425, ok",
     "520, ok", "204, ok", "203, ok", "205, ok", "304, ok", "404, ok", "silent, ok", "close, ok", "garbage, ok",
     "trickle, ok", "drip(1B/s), ok", "reset@50%, ok", "reset@20%, reset@40%, reset@60%, ok", "stall@50%, ok",
-    "chunkcut@50%, ok", "len+10, ok", "size=6MiB, reset@30%, reset@60%, ok", "down(0s..3s)",
+    "chunkcut@50%, ok", "len+10, ok", "size=6MiB, reset@30%, reset@60%, ok", "down(0s..2s)",
     "reset@50%, 416, ok", "reset@50%, 503, ok",
     # begun anew, never spliced
     "reset@50%(weak), ok", "reset@50%(bare), ok", "reset@50%(etag-flip), ok", "reset@50%, norange",

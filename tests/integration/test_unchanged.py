@@ -105,6 +105,11 @@ def objects(settings: Settings) -> int:
     return sum(1 for _ in Blobs(f"{settings.store_url or settings.data}/blobs").stored())
 
 
+def asked(server: HttpServer) -> list[str]:
+    """What was asked for, but for the pace that the host wants."""
+    return [path for path in server.paths() if path != "/robots.txt"]
+
+
 def ran(status: dict[str, Any]) -> dict[str, int]:
     return {job["step"]: job["jobs"] for job in status["jobs"]}
 
@@ -113,7 +118,7 @@ def test_a_file_of_24_hospitals_is_fetched_once(shelves: Settings, server: HttpS
     server.scripts["/f"] = answer(table(20))  # type: ignore[index]
     told = visit(shelves, server, *["/f"] * 24)
     assert ran(told) == {"scan": 1, "download": 1, "parse": 1, "publish": 1}
-    assert server.paths() == ["/f"]
+    assert asked(server) == ["/f"]
     assert objects(shelves) == 1
 
 
@@ -123,7 +128,7 @@ def test_equal_bytes_of_many_addresses_are_stored_and_parsed_once(shelves: Setti
     told = visit(shelves, server, *paths)
     assert ended(told) == {("ok", ""): len(paths)}
     assert ran(told) == {"scan": 1, "download": len(paths), "parse": 1, "publish": len(paths)}
-    assert sorted(server.paths()) == sorted(paths)
+    assert sorted(asked(server)) == sorted(paths)
     assert objects(shelves) == 1
 
 

@@ -27,6 +27,7 @@ HEAP = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576",
     "MIMALLOC_PURGE_DELAY": "1000",
 }
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # numpy would start one for each core, for what nobody here computes
 _GENTLE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -48,7 +49,7 @@ async def run_in_child(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=HEAP | os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=HEAP | _ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     noise = _Tail()
     work = [

@@ -43,8 +43,8 @@ class Gate:
         if is_open and self._listening is None:
             self._listening = await asyncio.start_server(self._accept, sock=_bound(self.port), backlog=4096)
         elif not is_open and self._listening is not None:
-            self._listening.close()
-            self._listening = None
+            listening, self._listening = self._listening, None
+            await close(listening)
 
     async def stop(self) -> None:
         """Give the port back."""
@@ -100,6 +100,21 @@ class Gates:
             self._next.cancel()
         for gate in self._gates.values():
             await gate.stop()
+
+
+async def close(listening: asyncio.Server) -> None:
+    """Let nobody in any more. Who is on the way in gets there first: asyncio would leave that connection open."""
+    loop = asyncio.get_running_loop()
+    for sock in listening.sockets:
+        loop.remove_reader(sock)
+    await turns()
+    listening.close()
+
+
+async def turns() -> None:
+    """So many turns of the event loop as a connection needs from its socket to the task that serves it, and more."""
+    for _ in range(12):
+        await asyncio.sleep(0)
 
 
 def _bound(port: int) -> socket.socket:

@@ -14,7 +14,7 @@ from typing import Any
 from glimmr.world.bodies import Bodies
 from glimmr.world.build import PRA_HOST, File, World
 from glimmr.world.delivery import Line, deliver
-from glimmr.world.gates import Clock, Gates
+from glimmr.world.gates import Clock, Gates, close, turns
 from glimmr.world.http import Answer, Request, json_answer, read_request, reset
 from glimmr.world.instead import AWAY, HOP, without_hop
 from glimmr.world.pages import page
@@ -117,12 +117,13 @@ class Server:
 
     async def stop(self, listening: asyncio.Server) -> None:
         """Close every connection and forget the bodies."""
-        listening.close()
+        await close(listening)
         await self._gates.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await listening.wait_closed()
+        await turns()  # a connection is closed in the turn after it was told to
         self._bodies.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
