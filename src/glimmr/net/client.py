@@ -165,6 +165,7 @@ class Client:
                 resume=request.resume,
                 since=request.since,
                 bandwidth=self._bandwidth,
+                repeatable=request.body is None,
             )
             self._prepare(line.curl, request, limits, bundle)
             self._route(line, url, proxy)

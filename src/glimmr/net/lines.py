@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pycurl
 
-from glimmr.errors import ConnectionRefused
+from glimmr.errors import ConnectionRefused, ProtocolError
 from glimmr.net.connect_to import ConnectTo
 from glimmr.net.guard import Guard
 from glimmr.net.transfer import Transfer
@@ -42,13 +42,27 @@ class Line:
         self.curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         self.curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
         try:
-            self._run(transfer)
+            self._run_unspoiled(transfer)
         except ConnectionRefused:
             if self._refused:
                 raise self._guard.refusal(transfer.url, ", ".join(self._refused)) from None
             raise
         transfer.cookies = self.curl.getinfo(pycurl.INFO_COOKIELIST)
         self.certificates = self.curl.getinfo(pycurl.INFO_CERTINFO)
+
+    def _run_unspoiled(self, transfer: Transfer) -> None:
+        """Ask; once more, if what the answer before sent beyond its announced length came before this one's.
+
+        libcurl closes a connection on which such bytes come before the next request goes out; later ones it cannot tell.
+        """
+        try:
+            self._run(transfer)
+        except ProtocolError:
+            if transfer.answered or not transfer.repeatable or self.curl.getinfo(pycurl.NUM_CONNECTS):
+                raise
+            transfer.connected = False
+            self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+            self._run(transfer)
 
     def _run(self, transfer: Transfer) -> None:
         """Ask, and look at the clocks meanwhile.

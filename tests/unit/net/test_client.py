@@ -14,7 +14,7 @@ from glimmr import errors
 from glimmr.net import Client, Options
 from glimmr.retry import decide
 from glimmr.settings import Settings
-from tests.support.http_server import HttpServer, answer, drip, head, in_turn, raw, redirect
+from tests.support.http_server import HttpServer, Request, Script, Wire, answer, drip, head, in_turn, raw, redirect
 from tests.unit.net.asking import Kept, client
 
 
@@ -108,6 +108,43 @@ def test_a_connection_the_server_closed_meanwhile_is_replaced(asker: Client) -> 
             _, sink = fetch(asker, server.url("/"))
             assert sink.data == b"x"
     assert server.connections == 3
+
+
+def spoiled_by(junk: bytes, *connections: int) -> Script:
+    """What the answer before announced too few bytes for stands before this one, on these connections."""
+
+    async def script(request: Request, wire: Wire) -> bool | None:
+        if request.connection in connections:
+            await wire.send(junk)
+        return await answer(b"prices")(request, wire)
+
+    return script
+
+
+@pytest.mark.parametrize("junk", [b"ces", b"HTTP/1", b"\r\n1,2,3\r\n" * 10_000])
+def test_bytes_left_over_on_a_connection_do_not_spoil_the_next_answer(junk: bytes, asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(junk, 1)}) as server:
+        fetch(asker, server.url("/short"))
+        assert [fetch(asker, server.url("/f"))[1].data for _ in range(2)] == [b"prices"] * 2
+    assert server.paths() == ["/short", "/f", "/f", "/f"]
+    assert [request.connection for request in server.requests] == [1, 1, 2, 2]
+
+
+def test_what_is_no_http_on_a_connection_of_its_own_is_not_asked_for_again(asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(b"ces", 1, 2, 3)}) as server:
+        fetch(asker, server.url("/short"))
+        for _ in range(2):
+            with pytest.raises(errors.ProtocolError):
+                fetch(asker, server.url("/f"))
+    assert [request.connection for request in server.requests] == [1, 1, 2, 3]
+
+
+def test_what_was_posted_is_not_posted_again(asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(b"ces", 1)}) as server:
+        fetch(asker, server.url("/short"))
+        with pytest.raises(errors.ProtocolError):
+            asker.get_bytes(server.url("/f"), method="POST", body=b"mine")
+    assert server.paths() == ["/short", "/f"]
 
 
 def test_bytes_we_have_are_asked_about_and_not_sent_again(asker: Client) -> None:
