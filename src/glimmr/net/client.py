@@ -9,7 +9,7 @@ from typing import Any
 import pycurl
 
 from glimmr import events
-from glimmr.errors import FetchError
+from glimmr.errors import FetchError, NameNotFound
 from glimmr.net import robots
 from glimmr.net.answer import Answer, Reply
 from glimmr.net.bandwidth import Bandwidth
@@ -104,12 +104,24 @@ class Client:
 
     def _follow(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Answer:
         for _ in range(_MOST_HOPS + 1):
-            transfer = self._hop(request, sink, tell, limits)
+            transfer = self._hop_by_a_name(request, sink, tell, limits)
             target = transfer.redirects_to
             if target is None:
                 return _answer(transfer, request)
             request.redirect(transfer, target)
         raise bad_redirect(request.url, f"more than {_MOST_HOPS} redirects")
+
+    def _hop_by_a_name(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
+        """One request, at the host's other name where the one we have does not exist."""
+        try:
+            return self._hop(request, sink, tell, limits)
+        except NameNotFound as missing:
+            if not request.rename():
+                raise
+            try:
+                return self._hop(request, sink, tell, limits)
+            except NameNotFound:
+                raise missing from None
 
     def _hop(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
         """One request, in its turn at its host. The turn at the host before is over, so nobody waits in a circle."""

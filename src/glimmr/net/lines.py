@@ -53,7 +53,7 @@ class Line:
     def _run_unspoiled(self, transfer: Transfer) -> None:
         """Ask; once more, if what the answer before sent beyond its announced length came before this one's.
 
-        libcurl closes a connection on which such bytes come before the next request goes out; later ones it cannot tell.
+        libcurl closes a connection that has such bytes before the next request goes out; it cannot tell later ones.
         """
         try:
             self._run(transfer)

@@ -476,6 +476,43 @@ def test_a_redirect_to_nowhere_is_a_bad_redirect(to: str, asker: Client) -> None
         fetch(asker, server.url("/"))
 
 
+NOWHERE = "a" * 64 + ".test"  # a label that no name can have (RFC 1035 §2.3.4): no resolver needs to be asked
+
+
+@pytest.mark.parametrize("named", [NOWHERE, f"www.{NOWHERE}"])
+def test_a_name_that_does_not_exist_is_tried_with_or_without_www(named: str) -> None:
+    other = named.removeprefix("www.") if named.startswith("www.") else f"www.{named}"
+    with HttpServer({"/f": answer(b"prices"), "/to": redirect(f"http://{named}/f?x=1")}) as server:
+        asker = client(connect_to=f"{other}=127.0.0.1:{server.port}")
+        got, sink = fetch(asker, f"http://{named}/f?x=1", headers={"X-Token": "secret", "Accept": "text/csv"})
+        assert (got.final_url, sink.data) == (f"http://{other}/f?x=1", b"prices")
+        assert (server.requests[0].host, server.requests[0].headers.get("x-token")) == (other, None)
+        assert server.requests[0].headers["accept"] == "text/csv"
+        assert fetch(asker, f"http://{other}/to")[1].data == b"prices"  # a redirect's name may be wrong, too
+
+
+def test_a_name_that_does_not_exist_either_way_is_said_as_it_was_given() -> None:
+    for named in (NOWHERE, f"www.{NOWHERE}"):
+        with pytest.raises(errors.NameNotFound, match=f"^http://{named}/f: "):
+            fetch(client(), f"http://{named}/f")
+
+
+def test_what_is_posted_goes_to_the_name_that_was_given_or_nowhere() -> None:
+    with HttpServer({"/f": answer(b"")}) as server:
+        asker = client(connect_to=f"www.{NOWHERE}=127.0.0.1:{server.port}")
+        with pytest.raises(errors.NameNotFound):
+            asker.get_bytes(f"http://{NOWHERE}/f", method="POST", body=b"mine")
+    assert server.requests == []
+
+
+def test_the_other_name_that_leads_back_to_the_one_that_does_not_exist_is_a_loop() -> None:
+    with HttpServer({"/f": redirect(f"http://{NOWHERE}/f")}) as server:
+        asker = client(connect_to=f"www.{NOWHERE}=127.0.0.1:{server.port}")
+        with pytest.raises(errors.BadRedirect, match="leads back"):
+            fetch(asker, f"http://{NOWHERE}/f")
+    assert len(server.requests) == 2  # with a browser's headers, too
+
+
 def test_a_session_token_does_not_follow_to_another_host() -> None:
     with HttpServer() as server:
         server.scripts = {"/a": redirect("http://other.test/b"), "/b": answer(b"[]")}
