@@ -73,7 +73,7 @@ class Child:
         self._start()
         end = self._listen(transfer)
         if transfer.enough:
-            return
+            return  # cookies of an answer whose body is not read to its end stay unknown
         transfer.cookies, self.certificates = end["cookies"], end["certificates"]
         if end["code"]:
             raise broken(
