@@ -84,7 +84,7 @@ _SERVER_BELIEVED = 3  # times that a server's own Retry-After counts alone
 _LOCAL_SECONDS = 5.0
 _ALTERNATE_SECONDS = 5.0
 
-_BROWSER = ("browser_headers", "browser_agent")
+_BROWSER = ("browser_headers", "browser_agent", "impersonate")
 
 
 def _again(reason: str, tries: int | None = None, *alternates: str, delays: tuple[float, ...] = _SCHEDULE) -> Rule:

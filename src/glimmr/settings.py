@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         description="A browser's User-Agent, shown to servers that refuse the honest one in every other way. Empty:"
         " never.",
     )
+    impersonate: Literal["", "chrome", "firefox", "safari"] = Field(
+        "",
+        description="A browser (chrome, firefox, safari), whose headers and TLS a server gets that refuses every other"
+        " way of asking: it is not told who asks. Needs the extra `impersonate`. Empty: never.",
+    )
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
     )

@@ -251,7 +251,7 @@ def test_a_missing_name_or_file_is_asked_for_again_after_ten_minutes_at_least(ji
 
 # What an alternate is, where there is one: the row's own order.
 LADDERS: dict[str, tuple[GlimmrError, tuple[str, ...]]] = {
-    "403, 406, 999, 202/200 challenge page": (http(403), ("browser_headers", "browser_agent")),
+    "403, 406, 999, 202/200 challenge page": (http(403), ("browser_headers", "browser_agent", "impersonate")),
     "redirect loop, 47": (curl(47), ("browser_headers",)),
     "400, 405, 406, 415, 501, 505": (http(400), ("http1",)),
     "2nd h2 error → HTTP/1.1": (curl(92), ("http1",)),
@@ -263,7 +263,7 @@ LADDERS: dict[str, tuple[GlimmrError, tuple[str, ...]]] = {
 @pytest.mark.parametrize("says", LADDERS)
 def test_other_ways_of_asking_are_those_of_the_row_and_the_client_has_them(says: str) -> None:
     error, expected = LADDERS[says]
-    policy = Policy(alternates=Ways(browser_agent="Mozilla/5.0 (X11)").known)
+    policy = Policy(alternates=Ways(browser_agent="Mozilla/5.0 (X11)", impersonate="chrome").known)
     tried, reason = tuple[str, ...](), decide(error).reason
     while way := decide(error, History(failures=1, reasons=(reason,), alternates=tried), policy).alternate:
         tried += (way,)

@@ -2,17 +2,18 @@
 
 import urllib.request
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from typing import Any
 
 import pycurl
 
 from glimmr import events
-from glimmr.errors import ConnectionRefused, FetchError
+from glimmr.errors import FetchError, NameNotFound
 from glimmr.net import robots
 from glimmr.net.answer import Answer, Reply
 from glimmr.net.bandwidth import Bandwidth
+from glimmr.net.child import Child
 from glimmr.net.hosts import Hosts, local_hosts
 from glimmr.net.issuers import Issuers
 from glimmr.net.ladder import Ladder
@@ -23,7 +24,7 @@ from glimmr.net.resume import Resume, Span
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
-from glimmr.net.ways import IDENTITY, INTERMEDIATES, LEGACY_TLS
+from glimmr.net.ways import IDENTITY, IMPERSONATE, INTERMEDIATES, LEGACY_TLS, Settable
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
@@ -103,12 +104,24 @@ class Client:
 
     def _follow(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Answer:
         for _ in range(_MOST_HOPS + 1):
-            transfer = self._hop(request, sink, tell, limits)
+            transfer = self._hop_by_a_name(request, sink, tell, limits)
             target = transfer.redirects_to
             if target is None:
                 return _answer(transfer, request)
             request.redirect(transfer, target)
         raise bad_redirect(request.url, f"more than {_MOST_HOPS} redirects")
+
+    def _hop_by_a_name(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
+        """One request, at the host's other name where the one we have does not exist."""
+        try:
+            return self._hop(request, sink, tell, limits)
+        except NameNotFound as missing:
+            if not request.rename():
+                raise
+            try:
+                return self._hop(request, sink, tell, limits)
+            except NameNotFound:
+                raise missing from None
 
     def _hop(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
         """One request, in its turn at its host. The turn at the host before is over, so nobody waits in a circle."""
@@ -154,7 +167,7 @@ class Client:
     def _exchange(self, request: Request, sink: Sink, tell: Progress, limits: Limits, bundle: bytes) -> Transfer:
         """Send one request and take in its answer, whatever it is. Raises a FetchError when none comes."""
         url, proxy = request.url, self._proxy(request.url)
-        with self._lines.to(host_of(url)) as line:
+        with self._line(request, limits) as line:
             transfer = Transfer(
                 url,
                 sink=sink,
@@ -164,26 +177,31 @@ class Client:
                 resume=request.resume,
                 since=request.since,
                 bandwidth=self._bandwidth,
+                repeatable=request.body is None,
             )
-            self._prepare(line.curl, request, transfer, limits, bundle)
-            refused = self._route(line.curl, url, proxy)
+            self._prepare(line.curl, request, limits, bundle)
+            self._route(line, url, proxy)
             events.tell(events.REQUEST_SENT, url=redact(url), method=request.method)
             try:
                 line.run(transfer)
-            except ConnectionRefused:
-                if refused:
-                    raise self._options.guard.refusal(url, ", ".join(refused)) from None
-                raise
             finally:
                 request.begun = transfer.begun
             events.tell(
                 events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
             )
-            transfer.cookies = line.curl.getinfo(pycurl.INFO_COOKIELIST)
         request.weaknesses |= self._weaknesses(request)
         return transfer
 
-    def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits, bundle: bytes) -> None:
+    def _line(self, request: Request, limits: Limits) -> AbstractContextManager[Line | Child]:
+        """What the request is sent by. A child is one connection more, so an idle one to its host is closed."""
+        host, ways = host_of(request.url), self._ways(request)
+        browser = self._options.ways.impersonate if IMPERSONATE in ways else ""
+        if not browser and not (LEGACY_TLS in ways and request.url.startswith("https:")):
+            return self._lines.to(host)
+        self._lines.drop(host)
+        return closing(Child(browser, limits.connect_seconds))
+
+    def _prepare(self, curl: Settable, request: Request, limits: Limits, bundle: bytes) -> None:
         """Set what is asked. `reset` keeps the connection, and the cookies of another request: these are dropped."""
         curl.reset()
         curl.setopt(pycurl.COOKIEFILE, "")
@@ -191,11 +209,12 @@ class Client:
             curl.setopt(pycurl.COOKIELIST, cookie)
         curl.setopt(pycurl.URL, request.url)
         options, ways = self._options, self._ways(request)
-        headers = options.ways.headers(request.url, ways) | request.headers
-        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-        curl.setopt(pycurl.USERAGENT, options.user_agent)
-        options.ways.prepare(curl, ways)
         decode = request.decode and IDENTITY not in ways
+        headers = options.ways.headers(request.url, ways, decode=decode) | request.headers
+        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        if IMPERSONATE not in ways:
+            curl.setopt(pycurl.USERAGENT, options.user_agent)
+        options.ways.prepare(curl, ways)
         curl.setopt(pycurl.ACCEPT_ENCODING, "" if decode else "identity")
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(decode))
         if request.body is not None:
@@ -216,13 +235,11 @@ class Client:
             curl.setopt(pycurl.SSL_OPTIONS, _NO_PARTIAL_CHAIN)  # only its roots end a chain
         elif options.ca_bundle:
             curl.setopt(pycurl.CAINFO, options.ca_bundle)
-        curl.setopt(pycurl.PREREQFUNCTION, transfer.on_connected)
-        curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
-        curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
 
     def _ways(self, request: Request) -> frozenset[str]:
         host = host_of(request.url)
-        return frozenset() if request.plain else request.tried.get(host, self._hosts.ways(host))
+        ways = frozenset[str]() if request.plain else request.tried.get(host, self._hosts.ways(host))
+        return self._options.ways.taken(ways)
 
     def _weaknesses(self, request: Request) -> set[str]:
         if not request.url.startswith("https:"):
@@ -246,32 +263,33 @@ class Client:
     def _shown(self, request: Request, tell: Progress, limits: Limits) -> list[str]:
         """The certificates a server shows, whatever they are worth. Nothing is asked on that connection."""
         url, proxy = request.url, self._proxy(request.url)
-        with self._hosts.turn(host_of(url), lambda: tell(bytes=0, total=None)), closing(Line()) as line:
+        with (
+            self._hosts.turn(host_of(url), lambda: tell(bytes=0, total=None)),
+            closing(self._looker(request, limits)) as line,
+        ):
             self._hosts.look(host_of(url))
             transfer = Transfer(url, sink=_Memory(), limits=limits, tell=tell, asks_whether_changed=False)
-            self._prepare(line.curl, request, transfer, limits, b"")
-            self._route(line.curl, url, proxy)
+            self._prepare(line.curl, request, limits, b"")
+            self._route(line, url, proxy)
             for option in (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST):
                 line.curl.setopt(option, 0)
             for option in (pycurl.CONNECT_ONLY, pycurl.OPT_CERTINFO):
                 line.curl.setopt(option, 1)
             line.run(transfer)
-            shown = line.curl.getinfo(pycurl.INFO_CERTINFO)
-        return [text for one in shown for name, text in one if name == "Cert"]
+        return [text for one in line.certificates for name, text in one if name == "Cert"]
 
-    def _route(self, curl: pycurl.Curl, url: str, proxy: str | None) -> list[str]:
-        """Decide where the socket goes: to the proxy, or through the guard's door. Gives what the door will refuse."""
-        refused: list[str] = []
-        curl.setopt(pycurl.PROXY, proxy or "")
-        curl.setopt(
-            pycurl.NOPROXY, ""
-        )  # decided here, so that libcurl does not decide otherwise behind the guard's back
+    def _looker(self, request: Request, limits: Limits) -> Line | Child:
+        return Child("", limits.connect_seconds) if LEGACY_TLS in self._ways(request) else Line()
+
+    def _route(self, line: Line | Child, url: str, proxy: str | None) -> None:
+        """Decide where the socket goes: to the proxy, or where the guard lets it."""
+        line.curl.setopt(pycurl.PROXY, proxy or "")
+        # Decided here, so that libcurl does not decide otherwise behind the guard's back.
+        line.curl.setopt(pycurl.NOPROXY, "")
         if proxy is None:
-            curl.setopt(pycurl.CONNECT_TO, self._options.connect_to.entries(url))
-            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._options.guard.door(refused))
+            line.guarded(url, self._options.guard, self._options.connect_to)
         elif self._options.ca_bundle:
-            curl.setopt(pycurl.PROXY_CAINFO, self._options.ca_bundle)
-        return refused
+            line.curl.setopt(pycurl.PROXY_CAINFO, self._options.ca_bundle)
 
     def _proxy(self, url: str) -> str | None:
         """The proxy of the environment (HTTPS_PROXY …, NO_PROXY); none where the operator says where to connect."""

@@ -21,11 +21,13 @@ class ConnectTo:
 
     def entries(self, url: str) -> list[str]:
         """What libcurl's CONNECT_TO wants for this URL: at most one `host:port:ip:port`."""
+        host, target = host_of(url), self.target(url)
+        return [f"{f'[{host}]' if ':' in host else host}:{port_of(url)}:{target}"] if target else []
+
+    def target(self, url: str) -> str:
+        """Where to connect for this URL, `ip:port`; empty: where its name leads."""
         host = host_of(url)
-        for pattern, target in self.rules:
-            if pattern == "*" or is_named(host, pattern):
-                return [f"{f'[{host}]' if ':' in host else host}:{port_of(url)}:{target}"]
-        return []
+        return next((target for pattern, target in self.rules if pattern == "*" or is_named(host, pattern)), "")
 
 
 def _rule(text: str) -> tuple[str, str]:

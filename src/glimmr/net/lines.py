@@ -3,16 +3,21 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import pycurl
 
+from glimmr.errors import ConnectionRefused, ProtocolError
+from glimmr.net.connect_to import ConnectTo
+from glimmr.net.guard import Guard
 from glimmr.net.transfer import Transfer
 from glimmr.net.translate import Broken, broken
 
 _MOST_IDLE = 16
 _LOOK_SECONDS = 0.1
+
+Certificates = Sequence[Sequence[tuple[str, str]]]  # fields by name, the server's own first
 
 
 class Line:
@@ -22,9 +27,45 @@ class Line:
         self.curl = pycurl.Curl()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
+        self._guard, self._refused = Guard(), list[str]()
+        self.certificates: Certificates = []  # that the server showed, where they were asked for
+
+    def guarded(self, url: str, guard: Guard, connect_to: ConnectTo) -> None:
+        """The socket goes where `connect_to`, or the name, leads, if the guard lets it."""
+        self._guard, self._refused = guard, []
+        self.curl.setopt(pycurl.CONNECT_TO, connect_to.entries(url))
+        self.curl.setopt(pycurl.OPENSOCKETFUNCTION, guard.door(self._refused))
 
     def run(self, transfer: Transfer) -> None:
-        """Run the prepared request to its end. Raises a GlimmrError, or what a callback or `tell` raised.
+        """Run the prepared request to its end. Raises a GlimmrError, or what a callback or `tell` raised."""
+        self.curl.setopt(pycurl.PREREQFUNCTION, transfer.on_connected)
+        self.curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
+        self.curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        try:
+            self._run_unspoiled(transfer)
+        except ConnectionRefused:
+            if self._refused:
+                raise self._guard.refusal(transfer.url, ", ".join(self._refused)) from None
+            raise
+        transfer.cookies = self.curl.getinfo(pycurl.INFO_COOKIELIST)
+        self.certificates = self.curl.getinfo(pycurl.INFO_CERTINFO)
+
+    def _run_unspoiled(self, transfer: Transfer) -> None:
+        """Ask; once more, if what the answer before sent beyond its announced length came before this one's.
+
+        libcurl closes a connection that has such bytes before the next request goes out; it cannot tell later ones.
+        """
+        try:
+            self._run(transfer)
+        except ProtocolError:
+            if transfer.answered or not transfer.repeatable or self.curl.getinfo(pycurl.NUM_CONNECTS):
+                raise
+            transfer.connected = False
+            self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+            self._run(transfer)
+
+    def _run(self, transfer: Transfer) -> None:
+        """Ask, and look at the clocks meanwhile.
 
         Not `curl.perform()`: its progress callback is silent during name lookup and TLS handshake (measured: not
         called once in 300 s), and a cancelled job must not wait for those.
@@ -63,6 +104,11 @@ class Line:
         began = time.monotonic()
         if self._multi.select(seconds) <= 0 and seconds > 0 and time.monotonic() - began < seconds / 2:
             time.sleep(min(seconds, 0.01))  # there was no socket to wait for yet
+
+    def reset(self) -> None:
+        """Let go of sink, guard and whoever is told; the connection stays."""
+        self.curl.reset()
+        self._guard, self._refused = Guard(), []
 
     def close(self) -> None:
         """Close the connection."""
@@ -114,7 +160,7 @@ class Lines:
         return None
 
     def _put_back(self, host: str, line: Line) -> None:
-        line.curl.reset()  # lets go of the sink and of who is told; keeps the connection
+        line.reset()
         surplus: Line | None = line
         with self._lock:
             if not self._closed:

@@ -1,5 +1,6 @@
 """How the web is asked: who we say we are, how long we wait, what may be connected to."""
 
+import importlib.util
 import os
 import re
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class Options:
             ca_bundle=_ca_bundle(settings.ca_bundle),
             insecure_hosts=tuple(_host_pattern(text) for text in settings.insecure_hosts),
             user_agent=_user_agent(settings.contact),
-            ways=Ways(browser_agent=settings.browser_agent),
+            ways=Ways(browser_agent=settings.browser_agent, impersonate=_played(settings.impersonate)),
         )
 
     def checks(self, url: str) -> bool:
@@ -79,6 +80,13 @@ def _host_pattern(text: str) -> str:
     if not re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*", text) and literal(text) is None:
         raise UsageError(f"GLIMMR_INSECURE_HOSTS: {text!r} is not the name of a host (`name` or `*.name`)")
     return text.lower()
+
+
+def _played(browser: str) -> str:
+    """Found, not loaded: its libcurl stays out of this process."""
+    if browser and importlib.util.find_spec("curl_cffi") is None:
+        raise UsageError("GLIMMR_IMPERSONATE needs the extra `impersonate`: pip install 'glimmr[impersonate]'")
+    return browser
 
 
 def _ca_bundle(setting: str) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 from glimmr.errors import BadRedirect, FetchError, ForbiddenScheme
 from glimmr.net.resume import Resume, Span
 from glimmr.net.transfer import Transfer
-from glimmr.net.urls import normalise, origin, redact
+from glimmr.net.urls import normalise, origin, other_name, redact
 
 # Headers that may follow a redirect to another origin; a session token may not.
 _TRAVELS = frozenset((
@@ -56,12 +56,24 @@ class Request:
         url = _absolute(target, transfer.url)
         if transfer.status in _BECOMES_GET:
             self.method, self.body = "GET", None
-        if origin(url) != origin(self.url):
-            if self.body is not None:
-                raise bad_redirect(self.url, f"it wants our request body sent to {redact(url)}")
-            self.headers = {name: value for name, value in self.headers.items() if name.lower() in _TRAVELS}
+        if origin(url) != origin(self.url) and self.body is not None:
+            raise bad_redirect(self.url, f"it wants our request body sent to {redact(url)}")
         if (self.method, url, tuple(self.cookies)) in self._seen:
             raise bad_redirect(self.url, f"it leads back to {redact(url)}")
+        self._move(url)
+
+    def rename(self) -> bool:
+        """Ask at the other name of a host whose name does not exist; False when it has none, or for a body."""
+        url = other_name(self.url) if self.body is None else None
+        if url is None:
+            return False
+        self._seen.add((self.method, self.url, tuple(self.cookies)))
+        self._move(url)
+        return True
+
+    def _move(self, url: str) -> None:
+        if origin(url) != origin(self.url):
+            self.headers = {name: value for name, value in self.headers.items() if name.lower() in _TRAVELS}
         self.url = url
 
 

@@ -52,8 +52,10 @@ class Transfer:
         resume: Resume | Span | None = None,
         since: float | None = None,
         bandwidth: Bandwidth | None = None,
+        repeatable: bool = True,
     ) -> None:
         self.url = url
+        self.repeatable = repeatable  # asking twice is asking once
         self.at = 0  # where in the file the body of the answer begins
         self.continues = False  # it carries just the part that was asked for
         self.status = 0

@@ -121,6 +121,16 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+def other_name(url: str) -> str | None:
+    """`url` at the other name that sites have: with `www.`, or without. None where there is none."""
+    parts, host = urlsplit(url), host_of(url)
+    bare = host.removeprefix("www.")
+    if literal(host) is not None or "." not in bare:
+        return None
+    other = bare if bare != host else f"www.{host}"
+    return urlunsplit(parts._replace(netloc=f"{other}:{parts.port}" if parts.port else other))
+
+
 def is_named(host: str, pattern: str) -> bool:
     """Whether a pattern of the settings means this host: its name, or `*.` and what its name ends with."""
     return pattern == host or (pattern.startswith("*.") and host.endswith(pattern[1:]))

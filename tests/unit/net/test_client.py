@@ -14,7 +14,7 @@ from glimmr import errors
 from glimmr.net import Client, Options
 from glimmr.retry import decide
 from glimmr.settings import Settings
-from tests.support.http_server import HttpServer, answer, drip, head, in_turn, raw, redirect
+from tests.support.http_server import HttpServer, Request, Script, Wire, answer, drip, head, in_turn, raw, redirect
 from tests.unit.net.asking import Kept, client
 
 
@@ -108,6 +108,43 @@ def test_a_connection_the_server_closed_meanwhile_is_replaced(asker: Client) -> 
             _, sink = fetch(asker, server.url("/"))
             assert sink.data == b"x"
     assert server.connections == 3
+
+
+def spoiled_by(junk: bytes, *connections: int) -> Script:
+    """What the answer before announced too few bytes for stands before this one, on these connections."""
+
+    async def script(request: Request, wire: Wire) -> bool | None:
+        if request.connection in connections:
+            await wire.send(junk)
+        return await answer(b"prices")(request, wire)
+
+    return script
+
+
+@pytest.mark.parametrize("junk", [b"ces", b"HTTP/1", b"\r\n1,2,3\r\n" * 10_000])
+def test_bytes_left_over_on_a_connection_do_not_spoil_the_next_answer(junk: bytes, asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(junk, 1)}) as server:
+        fetch(asker, server.url("/short"))
+        assert [fetch(asker, server.url("/f"))[1].data for _ in range(2)] == [b"prices"] * 2
+    assert server.paths() == ["/short", "/f", "/f", "/f"]
+    assert [request.connection for request in server.requests] == [1, 1, 2, 2]
+
+
+def test_what_is_no_http_on_a_connection_of_its_own_is_not_asked_for_again(asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(b"ces", 1, 2, 3)}) as server:
+        fetch(asker, server.url("/short"))
+        for _ in range(2):
+            with pytest.raises(errors.ProtocolError):
+                fetch(asker, server.url("/f"))
+    assert [request.connection for request in server.requests] == [1, 1, 2, 3]
+
+
+def test_what_was_posted_is_not_posted_again(asker: Client) -> None:
+    with HttpServer({"/short": answer(b"pri"), "/f": spoiled_by(b"ces", 1)}) as server:
+        fetch(asker, server.url("/short"))
+        with pytest.raises(errors.ProtocolError):
+            asker.get_bytes(server.url("/f"), method="POST", body=b"mine")
+    assert server.paths() == ["/short", "/f"]
 
 
 def test_bytes_we_have_are_asked_about_and_not_sent_again(asker: Client) -> None:
@@ -437,6 +474,43 @@ def test_a_redirect_to_another_scheme_is_refused(to: str, asker: Client) -> None
 def test_a_redirect_to_nowhere_is_a_bad_redirect(to: str, asker: Client) -> None:
     with HttpServer({"/": redirect(to)}) as server, pytest.raises(errors.BadRedirect):
         fetch(asker, server.url("/"))
+
+
+NOWHERE = "a" * 64 + ".test"  # a label that no name can have (RFC 1035 §2.3.4): no resolver needs to be asked
+
+
+@pytest.mark.parametrize("named", [NOWHERE, f"www.{NOWHERE}"])
+def test_a_name_that_does_not_exist_is_tried_with_or_without_www(named: str) -> None:
+    other = named.removeprefix("www.") if named.startswith("www.") else f"www.{named}"
+    with HttpServer({"/f": answer(b"prices"), "/to": redirect(f"http://{named}/f?x=1")}) as server:
+        asker = client(connect_to=f"{other}=127.0.0.1:{server.port}")
+        got, sink = fetch(asker, f"http://{named}/f?x=1", headers={"X-Token": "secret", "Accept": "text/csv"})
+        assert (got.final_url, sink.data) == (f"http://{other}/f?x=1", b"prices")
+        assert (server.requests[0].host, server.requests[0].headers.get("x-token")) == (other, None)
+        assert server.requests[0].headers["accept"] == "text/csv"
+        assert fetch(asker, f"http://{other}/to")[1].data == b"prices"  # a redirect's name may be wrong, too
+
+
+def test_a_name_that_does_not_exist_either_way_is_said_as_it_was_given() -> None:
+    for named in (NOWHERE, f"www.{NOWHERE}"):
+        with pytest.raises(errors.NameNotFound, match=f"^http://{named}/f: "):
+            fetch(client(), f"http://{named}/f")
+
+
+def test_what_is_posted_goes_to_the_name_that_was_given_or_nowhere() -> None:
+    with HttpServer({"/f": answer(b"")}) as server:
+        asker = client(connect_to=f"www.{NOWHERE}=127.0.0.1:{server.port}")
+        with pytest.raises(errors.NameNotFound):
+            asker.get_bytes(f"http://{NOWHERE}/f", method="POST", body=b"mine")
+    assert server.requests == []
+
+
+def test_the_other_name_that_leads_back_to_the_one_that_does_not_exist_is_a_loop() -> None:
+    with HttpServer({"/f": redirect(f"http://{NOWHERE}/f")}) as server:
+        asker = client(connect_to=f"www.{NOWHERE}=127.0.0.1:{server.port}")
+        with pytest.raises(errors.BadRedirect, match="leads back"):
+            fetch(asker, f"http://{NOWHERE}/f")
+    assert len(server.requests) == 2  # with a browser's headers, too
 
 
 def test_a_session_token_does_not_follow_to_another_host() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from glimmr.errors import BadUrl, ForbiddenScheme, UsageError
 from glimmr.net.connect_to import ConnectTo
-from glimmr.net.urls import host_of, normalise, origin, redact
+from glimmr.net.urls import host_of, normalise, origin, other_name, redact
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,20 @@ def test_the_first_connect_to_that_fits_counts() -> None:
     assert rules.entries("http://x.org:81/") == ["x.org:81:[::1]:4"]
     assert rules.entries("http://[::2]/") == ["[::2]:80:10.0.0.3:3"]
     assert ConnectTo().entries("http://h.test/") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("https://h.org/f.csv?a=1", "https://www.h.org/f.csv?a=1"),
+        ("https://www.h.org:8443/f", "https://h.org:8443/f"),
+        ("http://user:secret@h.org/f", "http://www.h.org/f"),  # a login is for the name it was given for
+        ("https://files.h.org/", "https://www.files.h.org/"),
+        ("https://www.org/", None),
+        ("https://localhost/", None),
+        ("https://127.0.0.1/", None),
+        ("https://[2606:4700::1111]/", None),
+    ],
+)
+def test_the_other_name_of_a_site_has_www_or_has_it_not(url: str, other: str | None) -> None:
+    assert other_name(url) == other
