@@ -74,8 +74,9 @@ def _zip_ends(file: _File) -> bool:
 
 
 def _json_ends(file: _File) -> bool:
-    last = file.tail.replace(b"\x00", b"").rstrip()[-1:]
-    return last in {b"}", b"]", b","} or (last in {b")", b";"} and json_offset(file.head) > 0)
+    end = file.tail.replace(b"\x00", b"").rstrip()
+    last = end[-1:] if end[-1:] != b"," else end[:-1].rstrip()[-1:]  # objects that are joined by commas, as some are
+    return last in {b"}", b"]"} or (last in {b")", b";"} and json_offset(file.head) > 0)
 
 
 def _xml_ends(file: _File) -> bool:

@@ -31,6 +31,8 @@ SPANNED = b"PK\x06\x07" + bytes(12) + (9).to_bytes(4, "little")
 CASES = [
     (b'{"a": [1, 2]}\n', None),
     (b'{"a": [1, 2', "truncated"),
+    (b'{"a": [1,', "truncated"),
+    (b'{"a": 1},\n{"a": 2},\n', None),
     (gzip.compress(CSV, mtime=0), None),
     (gzip.compress(CSV, mtime=0) * 2, None),
     (gzip.compress(CSV, mtime=0)[:-3], "truncated"),
