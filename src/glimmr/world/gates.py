@@ -43,8 +43,11 @@ class Gate:
         if is_open and self._listening is None:
             self._listening = await asyncio.start_server(self._accept, sock=_bound(self.port), backlog=4096)
         elif not is_open and self._listening is not None:
-            self._listening.close()
-            self._listening = None
+            listening, self._listening = self._listening, None
+            for sock in listening.sockets:
+                asyncio.get_running_loop().remove_reader(sock.fileno())
+            await asyncio.sleep(0)  # asyncio fails on who was let in, and finds the door closed behind him
+            listening.close()
 
     async def stop(self) -> None:
         """Give the port back."""
