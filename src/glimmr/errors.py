@@ -115,7 +115,11 @@ class DecodingError(FetchError):
 
 
 class BodyCut(FetchError):
-    """Fewer bytes came than were announced."""
+    """The body ends too early. `size_bytes` came, where all did that was announced and the file has no end."""
+
+    def __init__(self, message: str = "", *, url: str = "", size_bytes: int = 0) -> None:
+        super().__init__(message, url=url)
+        self.size_bytes = size_bytes
 
 
 class RangeMismatch(FetchError):

@@ -1,5 +1,6 @@
-"""A full disk is this machine's fault: no file fails for it, and work goes on when there is space again."""
+"""A full disk is this machine's fault: no file fails for it, `status` says so, and work goes on when there is space."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -77,6 +78,7 @@ def test_a_run_waits_for_space_and_then_goes_on(
             time.sleep(0.05)
         time.sleep(FULL_SECONDS)
         assert process.poll() is None, process.communicate()[0]
+        held_up = json.loads(line.glimmr("status", "--data", data, "--json", env=env, exit_code=None).stdout)
         subprocess.run(["mount", "-o", f"remount,{LARGE}", small_disk], check=True)
         healed = datetime.now(UTC)
         output, _ = process.communicate(timeout=200)
@@ -84,6 +86,8 @@ def test_a_run_waits_for_space_and_then_goes_on(
         told = line.summary("run", "--from", listed, "--data", data, env=env)
     assert {outcome["outcome"] for outcome in told["outcomes"]} == {"ok"}
     assert told["ours"] is False
+    why = [held["message"] for held in held_up["held_up"]] + [held_up["scratch"]["fault"] or ""]
+    assert any("free" in text or "space" in text for text in why), why
     assert line.leftovers(data) == []
     database = Database(sqlite_url(data / "glimmr.sqlite"))
     ended_as = {row["ended_as"] for row in rows(database, "SELECT DISTINCT ended_as FROM attempts")}

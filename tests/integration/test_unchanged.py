@@ -34,7 +34,8 @@ def server() -> Iterator[HttpServer]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load(data=tmp_path / "data", allow_addresses=("127.0.0.1",), min_free_bytes=1, retry_scale=0.001)
+    given: dict[str, Any] = {"allow_addresses": ("127.0.0.1",), "min_free_bytes": 1, "retry_scale": 0.001}
+    return load(data=tmp_path / "data", crawl_delay_seconds=0.0, **given)  # no robots.txt among the requests
 
 
 def visit(settings: Settings, server: HttpServer, *paths: str) -> dict[str, Any]:

@@ -174,7 +174,10 @@ TABLE: dict[str, list[Case]] = {
              "unreachable/protocol_error"),
         case(curl(8, "weird"), errors.ProtocolError, T, SCHEDULE[:2], "unreachable/protocol_error"),
         *(case(curl(56, text), errors.ProtocolError, T, SCHEDULE[:2], "unreachable/protocol_error")
-          for text in ("chunk hex-length char not a hex digit: 0x5a", "Too large response headers: 307201")),
+          for text in ("chunk hex-length char not a hex digit: 0x5a", "Too large response headers: 307201",
+                       "invalid chunk size: 'FFFFFFFFFFFFFFFF'")),
+        case(curl(100, "Too many response headers, 5000 is max"), errors.ProtocolError, T, SCHEDULE[:2],
+             "unreachable/protocol_error"),
     ],
     "decoding 61 / mislabelled gzip": [
         case(curl(61, "incorrect header check"), errors.DecodingError, A, [], "unreachable/decoding_error"),

@@ -1,5 +1,6 @@
 """From an address to the shelf: the bytes under the name of their content, and nothing left in scratch."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 from glimmr.download.bring import NotModified, bring
 from glimmr.download.ranges import ranges_of, unchanged
+from glimmr.errors import BodyCut
 from glimmr.model import Fetched, Ranges
 from glimmr.net import Client
 from glimmr.net.transfer import Progress
-from glimmr.sniff import HEAD_BYTES, Kind, confirmed, data_links, sniff
-from glimmr.stores.blobs import Blobs, blob_key
+from glimmr.sniff import HEAD_BYTES, Kind, confirmed, data_links, sniff, whole
+from glimmr.stores.blobs import Blobs, blob_key, fault
 
 _LARGEST_PAGE_BYTES = 4 * 2**20
 
@@ -28,12 +30,14 @@ def download(
     ranges: Ranges | None = None,
     max_bytes: int | None = None,
     min_free_bytes: int = 0,
+    asks_again: Callable[[Fetched], bool] | None = None,
 ) -> Fetched | NotModified:
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
     With `ranges` of the bytes we have, a server without validators worth something is asked for these alone; the whole
     comes when they differ, or when it does not give them. Blocking. Running it twice is harmless: equal bytes are one
-    object. Raises what `bring_file` raises, and StorageFault.
+    object. Bytes without their end go on the shelf, too, unless the caller `asks_again`: then they are thrown away, and
+    BodyCut says so. Raises what `bring_file` raises, and StorageFault.
     """
     blobs.must_take_bytes()
     if ranges is not None:
@@ -54,11 +58,25 @@ def download(
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)
     try:
+        if asks_again is not None and _is_cut(path) and asks_again(answer):
+            raise _without_end(answer)
         of_a_large_one = ranges_of(path)
         blobs.put_file(path, key)
     finally:
         path.unlink(missing_ok=True)
     return replace(answer, path=key, ranges=of_a_large_one)
+
+
+def _is_cut(path: Path) -> bool:
+    try:
+        return whole(path) is not None
+    except OSError as error:
+        raise fault(error, f"could not read {path}") from error
+
+
+def _without_end(answer: Fetched) -> BodyCut:
+    said = f"{answer.final_url}: all came that was announced ({answer.size_bytes:,} bytes), and the file has no end"
+    return BodyCut(said, url=answer.final_url, size_bytes=answer.size_bytes)
 
 
 def _silent(**_: Any) -> None:

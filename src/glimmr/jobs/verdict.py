@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Sequence
 
-from glimmr.errors import ContentError, FetchError, FileRemoved, JobCancelled, ShuttingDown
+from glimmr.errors import BodyCut, ContentError, FetchError, FileRemoved, JobCancelled, ShuttingDown
 from glimmr.jobs.job import Attempt, Ending, Job, Terms
 from glimmr.outcomes import Outcome
 from glimmr.retry import Class, Verdict
@@ -36,6 +36,7 @@ def ending_of(error: BaseException, job: Job, past: Sequence[Attempt], decide: D
         reason=verdict.reason,
         message=message,
         traceback=_traceback(error),
+        bytes=error.size_bytes if isinstance(error, BodyCut) else 0,
         delay_seconds=verdict.delay_seconds or 0.0,
         charged=True,
     )

@@ -1,5 +1,6 @@
 """One request and its answer: what libcurl's callbacks see, and the clocks that end a hopeless transfer."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ Progress = Callable[..., Any]
 _HEAD_BYTES = 16 * 1024
 _ERROR_BODY_BYTES = 64 * 1024
 _TELL_SECONDS = 0.5
+_LENGTH_DIGITS = 18
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -242,9 +244,9 @@ class Transfer:
 def _length(headers: dict[str, str]) -> int | None:
     """The announced size; a chunked body has none, whatever a Content-Length says (RFC 9112 §6.3)."""
     text = headers.get("content-length", "")
-    if "transfer-encoding" in headers or not text.isdecimal() or len(text) > 19:
+    if "transfer-encoding" in headers or not text.isdecimal():
         return None
-    return int(text)
+    return int(text) if len(text) <= _LENGTH_DIGITS else sys.maxsize  # libcurl ignores what is over 64 bits
 
 
 def _text(line: bytes) -> str:

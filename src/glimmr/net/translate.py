@@ -76,6 +76,7 @@ _CODES: dict[int, type[GlimmrError]] = {
     95: errors.Http2Error,
     96: errors.Http2Error,  # QUIC
     97: errors.ConnectionRefused,  # by the proxy
+    100: errors.ProtocolError,  # a line of the header over 100 kB, or 5,000 lines
 }
 # Where one code means several things only libcurl's text tells them apart (RELIABILITY.md §1 facts 12, 14).
 _TEXTS: tuple[tuple[int, re.Pattern[str], type[GlimmrError]], ...] = (
@@ -87,7 +88,8 @@ _TEXTS: tuple[tuple[int, re.Pattern[str], type[GlimmrError]], ...] = (
     (
         56,
         re.compile(
-            r"chunk hex|illegal or missing hexadecimal|bad chunk|malformed|too large|header without colon", re.I
+            r"chunk hex|illegal or missing hexadecimal|(bad|invalid) chunk|malformed|too large|header without colon",
+            re.I,
         ),
         errors.ProtocolError,
     ),
@@ -243,6 +245,6 @@ def retry_after_seconds(text: str, now: datetime) -> float | None:
 
 
 def _sentence(kind: type[GlimmrError]) -> str:
-    """What an error means, from its own docstring, as the middle of a sentence."""
-    text = re.sub(r"\s*\([^)]*\)$", "", (kind.__doc__ or kind.__name__).strip().rstrip("."))
+    """What an error means, from the first sentence of its own docstring, as the middle of one."""
+    text = re.sub(r"\s*\([^)]*\)$", "", (kind.__doc__ or kind.__name__).strip().partition(". ")[0].rstrip("."))
     return text[0].lower() + text[1:]

@@ -15,6 +15,7 @@ from glimmr.net.urls import host_of
 from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.patience import asks_again
 from glimmr.retry import reprobe_seconds
 from glimmr.stores import catalog, snapshots
 from glimmr.stores.blobs import blob_key
@@ -108,6 +109,7 @@ class DownloadStep:
             etag=address.etag if has_bytes else None,
             last_modified=address.last_modified if has_bytes else None,
             ranges=ranges if has_bytes else None,
+            asks_again=asks_again(self._parts, job),
         )
         told = {"bytes": answer.size_bytes, "http_status": answer.http_status}
         events.tell(events.FETCH_ENDED, url=redact(address.url), **told)

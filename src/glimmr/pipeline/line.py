@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from glimmr import __version__, retry
+from glimmr import __version__
 from glimmr.download import sweep
 from glimmr.jobs import ledger
 from glimmr.jobs.invariant import Invariant, Violation
-from glimmr.jobs.job import Attempt, NewJob, Step, Terms
+from glimmr.jobs.job import NewJob, Step, Terms
 from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.rescues import rescues
 from glimmr.jobs.steady import Steady, ahead_seconds
-from glimmr.jobs.verdict import Decide
 from glimmr.jobs.worker import work
 from glimmr.pipeline.download_step import DownloadStep
 from glimmr.pipeline.invariants import invariants
@@ -19,6 +18,7 @@ from glimmr.pipeline.invariants.leftovers import beginnings
 from glimmr.pipeline.invariants.price_table import spared
 from glimmr.pipeline.parse_step import ParseStep
 from glimmr.pipeline.parts import Parts
+from glimmr.pipeline.patience import decider
 from glimmr.pipeline.publish_step import PublishStep
 from glimmr.pipeline.scan_step import ScanStep
 from glimmr.pipeline.upkeep_step import UpkeepStep, check_schedules, keep_schedules
@@ -84,7 +84,7 @@ async def _work(
         parts.database,
         steps(parts),
         slots,
-        decide=_decider(settings),
+        decide=decider(settings),
         until_idle=until_idle,
         stop=stop,
         terms=_terms(settings),
@@ -147,14 +147,3 @@ def _terms(settings: Settings) -> Terms:
         connections_per_host=settings.connections_per_host,
         patience_seconds=settings.patience_seconds,
     )
-
-
-def _decider(settings: Settings) -> Decide:
-    """`retry.decide` with the settings' patience, told a job's past by its charged attempts."""
-    policy = retry.Policy(scale=settings.retry_scale, max_attempts=settings.max_attempts)
-
-    def decide(error: BaseException, past: Sequence[Attempt]) -> retry.Verdict:
-        failed = tuple(attempt.reason for attempt in past if attempt.ended_as == "retry")
-        return retry.decide(error, retry.History(failures=len(failed), reasons=failed), policy)
-
-    return decide

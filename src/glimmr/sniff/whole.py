@@ -17,6 +17,7 @@ from glimmr.sniff.writing import as_ascii, json_offset
 _ISAL_ERROR: type[Exception] = igzip.isal_zlib.IsalError  # pyright: ignore[reportAssignmentType] - its stub is wrong
 _TAIL_BYTES = 1 << 20
 _STEP_BYTES = 1 << 20
+_INFLATED_BYTES = 2 << 30  # two seconds' work, also where a bomb would go on for hours
 _BZIP2_END = 0x177245385090
 _48_BITS = (1 << 48) - 1
 _ZSTD_MAGIC, _ZSTD_SKIPPED, _ZSTD_ANY_OF_16 = 0xFD2FB528, 0x184D2A50, 0xFFFFFFF0
@@ -35,9 +36,10 @@ class _File:
 def whole(path: Path) -> str | None:
     """None when nothing says that the file at `path` was cut, else `truncated` or `suspect_truncated`.
 
-    JSON must end in a bracket, XML in `>`; gzip must inflate up to its trailer (RFC 1952: CRC and size); a ZIP needs
-    its central directory, other archives and packed files the marks of their ends; a delimited file whose last record
-    has no line end and fewer cells than its neighbours is suspect.
+    Told by the end alone: JSON must end in a bracket, XML in `>`; a ZIP needs its central directory, other archives and
+    packed files the marks of their ends; a delimited file whose last record has no line end and fewer cells than its
+    neighbours is suspect. Only gzip's end says nothing: it must inflate up to its trailer (RFC 1952: CRC and size), and
+    what inflates to more than 2 GiB is not judged here. Raises OSError.
     """
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
@@ -54,8 +56,9 @@ def whole(path: Path) -> str | None:
 def _gzip_ends(file: _File) -> bool:
     try:
         with igzip.open(file.path, "rb") as stream:
-            while stream.read(_STEP_BYTES):
-                pass
+            for _ in range(_INFLATED_BYTES // _STEP_BYTES):
+                if not stream.read(_STEP_BYTES):
+                    break
     except EOFError:
         return False
     except (OSError, _ISAL_ERROR):
@@ -64,12 +67,16 @@ def _gzip_ends(file: _File) -> bool:
 
 
 def _zip_ends(file: _File) -> bool:
-    return zipfile.is_zipfile(file.path)
+    try:
+        return zipfile.is_zipfile(file.path)
+    except zipfile.BadZipFile:
+        return True  # an end that makes no sense: the parser says how
 
 
 def _json_ends(file: _File) -> bool:
-    last = file.tail.replace(b"\x00", b"").rstrip()[-1:]
-    return last in {b"}", b"]", b","} or (last in {b")", b";"} and json_offset(file.head) > 0)
+    end = file.tail.replace(b"\x00", b"").rstrip()
+    last = end[-1:] if end[-1:] != b"," else end[:-1].rstrip()[-1:]  # objects that are joined by commas, as some are
+    return last in {b"}", b"]"} or (last in {b")", b";"} and json_offset(file.head) > 0)
 
 
 def _xml_ends(file: _File) -> bool:
@@ -152,7 +159,10 @@ def _delimited(head: bytes, tail: bytes) -> str | None:
         return None
     lines = tail.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     delimiter = max(",\t|;", key=head.decode("latin-1").count)
-    widths = [len(row) for row in csv.reader(io.StringIO("\n".join(lines[-20:])), delimiter=delimiter) if row]
+    try:
+        widths = [len(row) for row in csv.reader(io.StringIO("\n".join(lines[-20:])), delimiter=delimiter) if row]
+    except csv.Error:  # a cell larger than any price file's: an open quote, or no table at all
+        return None
     if len(widths) < 4:
         return None
     before = widths[-4:-1]

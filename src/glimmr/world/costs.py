@@ -36,7 +36,10 @@ def cost_of(script: str, size_bytes: int, attempts: int) -> Cost:
     passing = [step for step in steps if step.times and step is not last]
     before = sum(_requests(step) for step in passing)
     refused = 0
-    if outcome in ("ok", "not_a_price_file") or last.name == "cut" or (last.name == "len" and not _boasts(last)):
+    if _ends_early(last):  # asked once more, unless its end does not tell, or the same bytes came from elsewhere
+        tries = min(attempts, 2)
+        least, most = before + 1, before + tries * _requests(last)
+    elif outcome in ("ok", "not_a_price_file"):
         tries = 1
         refused = int(bool(passing) and (last.name in ("range", "total") or last.has("deaf")))
         least = most = before + _requests(last) + refused
@@ -44,13 +47,22 @@ def cost_of(script: str, size_bytes: int, attempts: int) -> Cost:
         tries = min(attempts, _TRIES.get(reason, attempts))
         least, most = before + 1, before + tries * _requests(last) + (last.name in _BREAKS_OFF)
     shares = sum(_share(step) * step.times for step in passing) + _share(last) * (tries + refused)
-    if not any(_boasts(step) or step.has(trait) for step in steps for trait in _BEGUN_ANEW):
+    if not any(_is_begun_anew(step) for step in steps):
         shares = min(1.0, shares)  # what is here is not sent again
     return Cost(least, most, round(size_bytes * shares * _AROUND) + _SMALL_BYTES * most)
 
 
+def _is_begun_anew(step: Step) -> bool:
+    return _boasts(step) or _ends_early(step) or any(step.has(trait) for trait in _BEGUN_ANEW)
+
+
 def _boasts(step: Step) -> bool:
     return step.name == "len" and step.change.startswith("+")
+
+
+def _ends_early(step: Step) -> bool:
+    """All comes that is announced, and it is not the whole file."""
+    return step.name == "cut" or (step.name == "len" and not _boasts(step))
 
 
 def _requests(step: Step) -> int:

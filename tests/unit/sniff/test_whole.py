@@ -24,10 +24,15 @@ ZIP = io.BytesIO()
 with zipfile.ZipFile(ZIP, "w") as archive:
     archive.writestr("a.csv", CSV)
 
+# A ZIP64 end's locator (APPNOTE 4.3.15) that speaks of nine disks.
+SPANNED = b"PK\x06\x07" + bytes(12) + (9).to_bytes(4, "little")
+
 
 CASES = [
     (b'{"a": [1, 2]}\n', None),
     (b'{"a": [1, 2', "truncated"),
+    (b'{"a": [1,', "truncated"),
+    (b'{"a": 1},\n{"a": 2},\n', None),
     (gzip.compress(CSV, mtime=0), None),
     (gzip.compress(CSV, mtime=0) * 2, None),
     (gzip.compress(CSV, mtime=0)[:-3], "truncated"),
@@ -37,6 +42,8 @@ CASES = [
     (CSV, None),
     (CSV + b"a,b,c", None),
     (CSV + b"a,b", "suspect_truncated"),
+    (CSV + b'"' + b"a" * 200_000, None),  # an open quote: a cell larger than the csv module takes
+    (ZIP.getvalue()[:-22] + SPANNED + ZIP.getvalue()[-22:], None),
     (b"", None),
     (b"%PDF-1.4", None),
     (b"<a><b/></a>\r\n", None),
