@@ -31,6 +31,7 @@ from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
 from glimmr.watch.doctor import examine, remaining
 from glimmr.watch.top import Top
+from glimmr.watch.traces import traced
 
 _GB = 10**9
 _WAIT = (
@@ -94,7 +95,8 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
             if alone:
                 _clear(scratch)
             parts.lake.create()
-            yield parts
+            with traced(database):
+                yield parts
 
 
 def check_space(settings: Settings) -> None:
