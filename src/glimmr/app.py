@@ -45,7 +45,8 @@ _NO_FIX = (
 
 
 def price_table_of(settings: Settings) -> PriceTable:
-    """The price table for readers. Raises UsageError when there is none yet."""
+    """The price table for readers. Raises UsageError when there is none yet, StorageFault when its folder is away."""
+    fleet.must_be_mounted(settings)
     lake = settings.data / "lake"
     if not fleet.is_fleet(settings) and not lake.exists():
         if (settings.data / "glimmr.sqlite").exists():
