@@ -1,6 +1,7 @@
 """The wall to OpenTelemetry: plain spans in, theirs out. Nothing of theirs is imported before it is wanted."""
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -41,7 +42,8 @@ class Spans:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
         name = os.environ.get("OTEL_SERVICE_NAME") or "glimmr"
-        provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": version}))
+        resource = Resource.create({"service.name": name, "service.version": version})
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)  # `close` does so, within its time
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         return cls(provider)
 
@@ -62,8 +64,15 @@ class Spans:
 
     def close(self, seconds: float) -> None:
         """Send what is left, for so long at most."""
-        self._provider.force_flush(int(seconds * 1000))
-        self._provider.shutdown()
+
+        def send() -> None:
+            self._provider.force_flush()
+            self._provider.shutdown()
+
+        # Their own time limit is the exporter's, which is longer than a process may take to stop.
+        sending = threading.Thread(target=send, name="last traces", daemon=True)
+        sending.start()
+        sending.join(seconds)
 
     def generate_trace_id(self) -> int:
         """For a root: the id it was given, or any."""

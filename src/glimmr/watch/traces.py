@@ -29,7 +29,7 @@ from glimmr.watch.spans import Span, Spans
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _MOST_WAITING = 10_000  # runs whose spans are not made yet: while the database is away, more are left out
 _MOST_STAGES = 1_000  # of one run: a file may be asked for in many requests
-_LAST_SECONDS = 5.0  # for what is left at the end
+_LAST_SECONDS = 4.0  # for what is left at the end: to be named, and to be sent
 _ENDED = (events.JOB_FINISHED, events.JOB_GAVE_UP, events.JOB_RETRIED, events.JOB_HANDED_BACK, events.LEASE_LOST)
 _UNANSWERED = (events.JOB_RETRIED, events.JOB_HANDED_BACK, events.LEASE_LOST)
 # A stage is a span of its own: the event that begins it, the one that ends it, what it is called.
@@ -128,10 +128,11 @@ class _Traces:
         while (ended := self._ended.get()) is not None:
             try:
                 visit = self._database.read(lambda connection, ended=ended: _visit(connection, ended))
+                self._spans.put(_span(ended), _name(visit), root=_is_root(ended, visit))
             except LocalFault as fault:
                 _LOG.debug("no trace of job %d: %s", ended[0].facts["job"], fault)
-            else:
-                self._spans.put(_span(ended), _name(visit), root=_is_root(ended, visit))
+            except Exception:  # noqa: BLE001 - a bug here must not end the traces of all that follows
+                _LOG.exception("no trace of job %d", ended[0].facts["job"])
 
 
 def _note(run: _Run, event: Event, facts: dict[str, Any], now: int) -> None:
