@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,6 +30,8 @@ from glimmr.stores.scratch import PARTIALS, check_scratch, make_scratch, scratch
 from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
 from glimmr.watch.doctor import examine, remaining
+from glimmr.watch.top import Top
+from glimmr.watch.traces import traced
 
 _GB = 10**9
 _WAIT = (
@@ -43,7 +45,8 @@ _NO_FIX = (
 
 
 def price_table_of(settings: Settings) -> PriceTable:
-    """The price table for readers. Raises UsageError when there is none yet."""
+    """The price table for readers. Raises UsageError when there is none yet, StorageFault when its folder is away."""
+    fleet.must_be_mounted(settings)
     lake = settings.data / "lake"
     if not fleet.is_fleet(settings) and not lake.exists():
         if (settings.data / "glimmr.sqlite").exists():
@@ -55,12 +58,12 @@ def price_table_of(settings: Settings) -> PriceTable:
 
 
 @contextmanager
-def looking(settings: Settings) -> Generator[Database]:
+def looking(settings: Settings, *, patience_seconds: float = 60.0) -> Generator[Database]:
     """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
     if not fleet.is_fleet(settings):
         _must_exist(settings.data / "glimmr.sqlite", settings)
         _must_be_readable(settings.data)
-    with closing(fleet.database(settings)) as database:
+    with closing(fleet.database(settings, patience_seconds=patience_seconds)) as database:
         if not is_migrated(database):
             raise _nothing_yet(settings)
         yield database
@@ -93,7 +96,8 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
             if alone:
                 _clear(scratch)
             parts.lake.create()
-            yield parts
+            with traced(database):
+                yield parts
 
 
 def check_space(settings: Settings) -> None:
@@ -189,6 +193,16 @@ def _scratch_status(settings: Settings) -> dict[str, Any]:
         return told | {"free_bytes": check_scratch(settings)}
     except LocalFault as fault:
         return told | {"fault": str(fault)}
+
+
+@contextmanager
+def top(settings: Settings) -> Generator[Callable[[], dict[str, Any]]]:
+    """What goes on at each moment the callable is called (see `watch.top`).
+
+    Raises UsageError when there is nothing yet. The callable raises DatabaseFault when the database does not answer.
+    """
+    with looking(settings, patience_seconds=0.0) as database:
+        yield Top(database, line.STEPS).look
 
 
 def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, Any]]:

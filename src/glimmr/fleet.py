@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glimmr.errors import UsageError
+from glimmr.errors import StorageFault, UsageError
 from glimmr.jobs.engines import Engine
 from glimmr.net.hosts import Hosts
 from glimmr.net.politeness import LocalPoliteness
@@ -49,12 +49,12 @@ def is_fleet(settings: Settings) -> bool:
     return True
 
 
-def database(settings: Settings) -> Database:
+def database(settings: Settings, *, patience_seconds: float = 60.0) -> Database:
     """The fleet's PostgreSQL, or the file in the data folder. Raises UsageError when it cannot be one."""
     if not is_fleet(settings):
-        return Database(sqlite_url(settings.data / "glimmr.sqlite"))
+        return Database(sqlite_url(settings.data / "glimmr.sqlite"), patience_seconds=patience_seconds)
     with _installed("GLIMMR_DATABASE_URL"):
-        return Database(settings.database_url)
+        return Database(settings.database_url, patience_seconds=patience_seconds)
 
 
 def blobs(settings: Settings) -> Blobs:
@@ -65,6 +65,15 @@ def blobs(settings: Settings) -> Blobs:
 def lake(settings: Settings) -> Lake:
     """Where the price table is."""
     return Lake(_shelf(settings, "lake"), settings.store_timeout_seconds)
+
+
+def must_be_mounted(settings: Settings) -> None:
+    """Raise StorageFault when a fleet's store is a folder that is not there: to readers it would look empty."""
+    folder = settings.store_url.removeprefix("file://")
+    if is_fleet(settings) and "://" not in folder and not Path(folder).is_dir():
+        raise StorageFault(
+            f"the store {folder} (GLIMMR_STORE_URL) is not there: mount it, or let `glimmr run` make it the first time"
+        )
 
 
 def engine(settings: Settings) -> Engine | None:

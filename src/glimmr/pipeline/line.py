@@ -28,6 +28,8 @@ from glimmr.stores.database import Connection
 ROOMS = ("scan", "download", "parse", "publish")
 """The steps in which prices walk, in their order."""
 _BY_THE_CLOCK = ("upkeep",)
+STEPS = (*ROOMS, *_BY_THE_CLOCK)
+"""All steps, in the order in which they are told."""
 
 
 def steps(parts: Parts) -> dict[str, Step]:

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Double, bindparam, literal, select, update
 
 from glimmr.model import Pace, Standing
 from glimmr.stores.catalog import upsert
+from glimmr.stores.clock import moment
 from glimmr.stores.database import Database
 from glimmr.stores.tables import hosts
 
@@ -16,6 +18,12 @@ _PACE = (hosts.c.crawl_seconds, hosts.c.slower_seconds, hosts.c.robots_at, hosts
 _STANDING = (hosts.c.failures, hosts.c.failed_since, hosts.c.until, hosts.c.opened, hosts.c.alternates, *_PACE)
 _HOST = select(*_STANDING).where(hosts.c.host == bindparam("name"))
 _HOST_LOCKED = _HOST.with_for_update()
+_RESTING = (
+    select(hosts.c.host, hosts.c.until, hosts.c.opened)
+    .where(hosts.c.until > moment(literal(0.0, Double())))
+    .order_by(hosts.c.until.desc(), hosts.c.host)
+    .limit(bindparam("most"))
+)
 
 
 class HostBook:
@@ -63,6 +71,11 @@ class HostBook:
             self._known[host] = (*found, time.monotonic())
             return found
         return known[:2]
+
+
+def resting(connection: Connection, most: int) -> list[dict[str, Any]]:
+    """Hosts that are left alone now: `host`, `until` when, and how often they were `opened` in a row; longest first."""
+    return [dict(row) for row in connection.execute(_RESTING, {"most": most}).mappings()]
 
 
 def _read(connection: Connection, host: str, *, locked: bool = False) -> tuple[Standing, frozenset[str]]:
