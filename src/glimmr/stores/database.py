@@ -38,6 +38,7 @@ _SQLITE_PASSING = frozenset(
     }
 )
 _SQLITE_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DEFAULT_READ_ONLY = "SELECT current_setting('default_transaction_read_only')"
 # SQLSTATE classes: 08 connection, 53 resources, 57 operator intervention, 58 system error; 25006 read-only,
 # 40001 and 40P01 serialization and deadlock, 55P03 lock not available (PostgreSQL manual, appendix A).
 _READ_ONLY = "25006"
@@ -104,7 +105,14 @@ class Database:
 
     def must_take_writes(self) -> None:
         """Prove that it lets itself be written to, changing nothing. Raises as `write`."""
-        self.write(lambda connection: connection.execute(sqlalchemy.text("DELETE FROM alembic_version WHERE 1 = 0")))
+
+        def work(connection: Connection) -> None:
+            connection.execute(sqlalchemy.text("DELETE FROM alembic_version WHERE 1 = 0"))
+            # A connection that was used to read once asks for its right to write, and gets it where new ones do not.
+            if not self.is_sqlite and connection.execute(sqlalchemy.text(_DEFAULT_READ_ONLY)).scalar() == "on":
+                raise DatabaseFault("the database takes no writes: default_transaction_read_only is on")
+
+        self.write(work)
 
     def connections(self) -> tuple[int, int] | None:
         """How many connections the server has, and how many it bears. None: there is no server."""
