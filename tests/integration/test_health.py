@@ -7,18 +7,20 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glimmr import app, watching
+from glimmr import app, fleet, watching
 from glimmr.errors import UsageError
 from glimmr.settings import Settings, load
 from glimmr.stores.database import Database, sqlite_url
+from glimmr.watch.checks import stores
 from glimmr.watch.health import COMPONENTS
 from tests.support import line
-from tests.support.servers import free_port
+from tests.support.servers import RedisServer, free_port
 from tests.support.shop import Shop, open_shop, table
 
 NOBODY = "INSERT INTO workers VALUES ('h-1-a', 'h', 1, '0', '2020-01-01', '2020-01-01', '{\"download\": 1}')"
@@ -166,6 +168,21 @@ def test_a_file_without_a_price_is_red_although_its_job_ended_well(tmp_path: Pat
     assert unwell(settings) == {"files": ("fail", "1 of 1 files read in the last 24 hours gave no price")}
 
 
+def test_a_redis_that_may_throw_messages_away_is_worth_a_look(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis_server.run("FLUSHALL")
+    fleets = load(database_url="postgresql://h/d", store_url=str(tmp_path), redis_url=redis_server.url)
+    look = partial(stores.redis, partial(fleet.redis_status, fleets))
+    seen = look()
+    assert (seen.status, seen.observed["role"], seen.observed["policy"]) == ("pass", "master", "noeviction")
+    assert seen.observed["connections"] >= 1
+    redis_server.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        seen = look()
+    finally:
+        redis_server.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert (seen.status, "set it to noeviction" in seen.why) == ("warn", True)
+
+
 def test_a_disk_with_too_little_space_is_named(settings: Settings) -> None:
     full = settings.model_copy(update={"min_free_bytes": 2**52})
     status, why = unwell(full)["disk"]
@@ -224,3 +241,25 @@ def test_a_client_that_says_nothing_holds_up_nobody(settings: Settings) -> None:
         with socket.create_connection((host, int(port))), socket.create_connection((host, int(port))) as other:
             other.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
             assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
+# What takes a whole server away is in tests/chaos/test_health.py.
+PROOFS = {
+    test_a_database_that_is_no_database_is_named_and_what_is_asked_of_it_is_unknown: ("database",),
+    test_a_redis_that_may_throw_messages_away_is_worth_a_look: ("redis",),
+    test_a_shelf_of_bytes_that_takes_none_is_named_and_is_well_again: ("blobs",),
+    test_a_table_of_the_price_table_that_is_gone_is_named: ("lake",),
+    test_due_jobs_without_a_worker_and_a_worker_that_says_nothing_are_named: ("engine", "workers"),
+    test_a_paused_step_with_jobs_and_a_backlog_are_worth_a_look: ("queues",),
+    test_faults_of_ours_are_counted_apart_from_those_of_publishers: ("jobs",),
+    test_a_file_without_a_price_is_red_although_its_job_ended_well: ("files",),
+    test_a_disk_with_too_little_space_is_named: ("disk",),
+    test_a_clock_that_was_set_back_is_named: ("clock",),
+}
+
+
+def test_every_component_is_documented_and_broken_by_a_test() -> None:
+    assert {name for names in PROOFS.values() for name in names} == {part.name for part in COMPONENTS}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "health.md").read_text(encoding="utf-8")
+    for part in COMPONENTS:
+        assert f"`{part.name}`" in page
