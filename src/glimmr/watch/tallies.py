@@ -35,6 +35,7 @@ class Tallies:
             elif metric.kind == "counter" and metric.name != "glimmr_children_cpu_seconds_total":
                 made[metric.name] = Counter(metric.name, metric.text, metric.labels, registry=registry)
         self._made = made
+        self._labelled: dict[tuple[str, ...], Any] = {}  # looking one up anew costs more than all else here
         self.published: deque[tuple[str, str]] = deque(maxlen=_MOST_KEPT)  # file_id, price_file_id
         self.taken_over: deque[tuple[int, int, datetime]] = deque(maxlen=_MOST_KEPT)  # job, epoch, when
         self._lock = threading.Lock()
@@ -62,8 +63,16 @@ class Tallies:
             hear(facts)
 
     def _add(self, name: str, *labels: str, by: float = 1) -> None:
-        made = self._made[f"glimmr_{name}_total"]
-        (made.labels(*labels) if labels else made).inc(by)
+        self._one(f"glimmr_{name}_total", *labels).inc(by)
+
+    def _one(self, *name_and_labels: str) -> Any:
+        """The one series of a metric that has these labels."""
+        one = self._labelled.get(name_and_labels)
+        if one is None:
+            name, *labels = name_and_labels
+            made = self._made[name]
+            one = self._labelled[name_and_labels] = made.labels(*labels) if labels else made
+        return one
 
     def _claimed(self, facts: dict[str, Any]) -> None:
         with self._lock:
@@ -79,7 +88,7 @@ class Tallies:
     def _timed(self, facts: dict[str, Any]) -> None:
         """Who ends a run of somebody else's (a rescuer) does not know how long it took."""
         if (seconds := self._left(facts)) is not None:
-            self._made["glimmr_job_seconds"].labels(facts["step"], facts["ended_as"]).observe(seconds)
+            self._one("glimmr_job_seconds", facts["step"], facts["ended_as"]).observe(seconds)
 
     def _ended(self, facts: dict[str, Any]) -> None:
         step, outcome = facts["step"], str(facts["outcome"])
