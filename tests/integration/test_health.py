@@ -17,6 +17,7 @@ from glimmr import app, fleet, watching
 from glimmr.errors import UsageError
 from glimmr.settings import Settings, load
 from glimmr.stores.database import Database, sqlite_url
+from glimmr.watch import health_json
 from glimmr.watch.checks import stores
 from glimmr.watch.health import COMPONENTS
 from tests.support import line
@@ -181,6 +182,24 @@ def test_a_redis_that_may_throw_messages_away_is_worth_a_look(redis_server: Redi
     finally:
         redis_server.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
     assert (seen.status, "set it to noeviction" in seen.why) == ("warn", True)
+
+
+def test_a_fleet_whose_servers_are_all_away_is_told_at_once_and_no_password_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter23")
+    away = settings_of(
+        tmp_path,
+        database_url=f"postgresql://u:hunter22@127.0.0.1:{free_port()}/d",
+        redis_url=f"redis://u:hunter22@127.0.0.1:{free_port()}/0",
+        store_url=str(tmp_path / "hunter23"),
+    )
+    (tmp_path / "hunter23").write_text("no folder")
+    found = watching.health(away)
+    assert {one.component for one in found if one.status == "fail"} == {"database", "redis", "blobs", "lake"}
+    told = health_json.text(health_json.told(found))
+    assert b"***" in told
+    assert b"hunter" not in told
 
 
 def test_a_disk_with_too_little_space_is_named(settings: Settings) -> None:

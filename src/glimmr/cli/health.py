@@ -35,6 +35,4 @@ def health(
         for one in found:
             if one.cure:
                 typer.echo(f"{one.component}: {show.clean(one.cure)}")
-    typer.echo(nl=False)
-    sys.stdout.flush()
     sys.exit(_EXIT[worst(found)])

@@ -61,10 +61,9 @@ def worker(
 
     Without --drain it keeps the schedules, too. SIGTERM or Ctrl-C: takes nothing new, hands unfinished jobs back and
     ends within 30 s. What it does is told on standard error, a line each; health and metrics are told at
-    GLIMMR_OPS_ADDRESS. Exit 0: told to stop, or no job is left.
-    1: this machine cannot work (no disk, a broken database). 2: wrong usage. 75: it grew over
-    GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: interrupted while draining, or ended before all was handed back.
-    On one machine it works off what `glimmr run` left.
+    GLIMMR_OPS_ADDRESS. Exit 0: told to stop, or no job is left. 1: this machine cannot work (no disk, a broken
+    database). 2: wrong usage. 75: it grew over GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: interrupted while
+    draining, or ended before all was handed back. On one machine it works off what `glimmr run` left.
     """
     _work(data, drain=drain)
 
@@ -99,8 +98,8 @@ def _work(data: Path | None, *, drain: bool) -> None:
             grown = await app.serve(parts, drain=drain, stop=stop)
 
     stop_telling = narrate()
-    settings = load(data=data)
     try:
+        settings = load(data=data)
         with app.working(settings) as parts, watching.ops(settings) as watch:
             if watch:
                 typer.echo(f"health and metrics: {watch.url}/healthz", err=True)
