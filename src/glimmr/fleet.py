@@ -49,12 +49,12 @@ def is_fleet(settings: Settings) -> bool:
     return True
 
 
-def database(settings: Settings, *, patience_seconds: float = 60.0) -> Database:
+def database(settings: Settings, **how: Any) -> Database:
     """The fleet's PostgreSQL, or the file in the data folder. Raises UsageError when it cannot be one."""
     if not is_fleet(settings):
-        return Database(sqlite_url(settings.data / "glimmr.sqlite"), patience_seconds=patience_seconds)
+        return Database(sqlite_url(settings.data / "glimmr.sqlite"), **how)
     with _installed("GLIMMR_DATABASE_URL"):
-        return Database(settings.database_url, patience_seconds=patience_seconds)
+        return Database(settings.database_url, **how)
 
 
 def blobs(settings: Settings) -> Blobs:

@@ -195,6 +195,15 @@ class Settings(BaseSettings):
     shrink_percent: float = Field(
         90.0, ge=0, le=100, description="A newer file with that many percent fewer prices is not trusted at once."
     )
+    ops_address: str = Field(
+        "auto",
+        description="Where `glimmr serve` and `worker` answer `/livez`, `/readyz`, `/healthz` and `/metrics`, to"
+        " whoever can reach it: `host:port`; `auto`, 127.0.0.1 and the first free port from 9470 on, told at the start;"
+        " or `off`.",
+    )
+    health_seconds: float = Field(
+        10.0, ge=0.1, le=3600, description="How often `glimmr serve` and `worker` look whether each component is well."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
     )

@@ -29,6 +29,7 @@ HURRY = {
     "GLIMMR_MAX_ATTEMPTS": "4",
     "GLIMMR_PATIENCE_SECONDS": "20",
     "GLIMMR_MIN_FREE_BYTES": "1",
+    "GLIMMR_OPS_ADDRESS": "off",  # who tests health and metrics turns it on
 }
 
 

@@ -60,10 +60,10 @@ def worker(
     """Work off the jobs of a fleet (GLIMMR_DATABASE_URL, GLIMMR_STORE_URL, GLIMMR_REDIS_URL), on any number of hosts.
 
     Without --drain it keeps the schedules, too. SIGTERM or Ctrl-C: takes nothing new, hands unfinished jobs back and
-    ends within 30 s. What it does is told on standard error, a line each. Exit 0: told to stop, or no job is left.
-    1: this machine cannot work (no disk, a broken database). 2: wrong usage. 75: it grew over
-    GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: interrupted while draining, or ended before all was handed back.
-    On one machine it works off what `glimmr run` left.
+    ends within 30 s. What it does is told on standard error, a line each; health and metrics are told at
+    GLIMMR_OPS_ADDRESS. Exit 0: told to stop, or no job is left. 1: this machine cannot work (no disk, a broken
+    database). 2: wrong usage. 75: it grew over GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: interrupted while
+    draining, or ended before all was handed back. On one machine it works off what `glimmr run` left.
     """
     _work(data, drain=drain)
 
@@ -74,17 +74,18 @@ def serve(
     """Work off the jobs there are and those that come, and keep the schedules, until SIGTERM or Ctrl-C.
 
     On one machine nobody else can work in the data folder meanwhile; in a fleet it is one of the workers. What it does
-    is told on standard error, a line each. To stop, it hands unfinished jobs back, and ends within 30 s. Exit 0: told
-    to stop. 1: this machine cannot work (no disk, a broken database). 2: wrong usage. 75: it grew over
-    GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: ended before all was handed back.
+    is told on standard error, a line each; health and metrics at GLIMMR_OPS_ADDRESS. To stop, it hands unfinished jobs
+    back, and ends within 30 s. Exit 0: told to stop. 1: this machine cannot work (no disk, a broken database). 2: wrong
+    usage. 75: it grew over GLIMMR_WORKER_MEMORY_BYTES, start it again. 130: ended before all was handed back.
     """
     _work(data, drain=False)
 
 
 def _work(data: Path | None, *, drain: bool) -> None:
     import asyncio
+    from contextlib import nullcontext
 
-    from glimmr import app
+    from glimmr import app, watching
     from glimmr.cli.interrupt import EXIT_INTERRUPTED, until_idle
     from glimmr.cli.narrate import narrate
     from glimmr.cli.options import load
@@ -93,11 +94,15 @@ def _work(data: Path | None, *, drain: bool) -> None:
 
     async def work(stop: asyncio.Event) -> None:
         nonlocal grown
-        grown = await app.serve(parts, drain=drain, stop=stop)
+        async with watch.over() if watch else nullcontext():
+            grown = await app.serve(parts, drain=drain, stop=stop)
 
     stop_telling = narrate()
     try:
-        with app.working(load(data=data)) as parts:
+        settings = load(data=data)
+        with app.working(settings) as parts, watching.ops(settings) as watch:
+            if watch:
+                typer.echo(f"health and metrics: {watch.url}/healthz", err=True)
             interrupted = asyncio.run(until_idle(work))
     finally:
         stop_telling()

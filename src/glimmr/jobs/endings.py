@@ -154,5 +154,6 @@ def facts(job: Job) -> dict[str, Any]:
         "host": job.host,
         "attempt": job.attempt,
         "epoch": job.epoch,
+        "stalls": job.stalls,
         "worker": job.owner,
     }

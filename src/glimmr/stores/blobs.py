@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import secrets
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -85,6 +86,27 @@ class Blobs:
                 return
             obstore.put(self._store, _PROBE, b"", mode="overwrite")
         self.delete(_PROBE)
+
+    def probe(self) -> None:
+        """Prove that the shelf takes bytes, gives them back as they were, and lets them go.
+
+        An object of a name of its own, since others may be proving the same; in a folder, a file without a name.
+        """
+        told = secrets.token_bytes(_PROBE_BYTES)
+        with self._faults("write and read a probe"):
+            if self._folder is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self._folder) as probe:
+                    probe.write(told)
+                    probe.seek(0)
+                    heard = probe.read()
+            else:
+                key = f"{_PROBE}-{secrets.token_hex(6)}"
+                obstore.put(self._store, key, told)
+                heard = obstore.get(self._store, key).bytes().to_bytes()
+                obstore.delete(self._store, key)
+        if heard != told:
+            raise StorageFault(f"{self._where}: what was written was read back as something else: do not trust it")
 
     def holds(self, key: str, size_bytes: int) -> bool:
         """Whether the object is there with its size; by hand, one may vanish or be cut short."""

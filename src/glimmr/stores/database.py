@@ -38,6 +38,7 @@ _SQLITE_PASSING = frozenset(
     }
 )
 _SQLITE_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DEFAULT_READ_ONLY = "SELECT current_setting('default_transaction_read_only')"
 # SQLSTATE classes: 08 connection, 53 resources, 57 operator intervention, 58 system error; 25006 read-only,
 # 40001 and 40P01 serialization and deadlock, 55P03 lock not available (PostgreSQL manual, appendix A).
 _READ_ONLY = "25006"
@@ -61,10 +62,10 @@ class Database:
     """SQLite or PostgreSQL by its URL. Opens connections as they are needed; any thread may use it.
 
     `patience_seconds` is how long a transaction is repeated while the database does not answer, is locked, read-only
-    or full; None is for ever.
+    or full; None is for ever. `connections` is how many are kept; PostgreSQL may have to bear twice as many at a time.
     """
 
-    def __init__(self, url: str, *, patience_seconds: float | None = 60.0) -> None:
+    def __init__(self, url: str, *, patience_seconds: float | None = 60.0, connections: int = 8) -> None:
         try:
             self.url = _with_driver(make_url(url))
         except exc.ArgumentError:
@@ -76,7 +77,7 @@ class Database:
             self._writer, self._reader = _sqlite_engine(self.url, writes=True), _sqlite_engine(self.url, writes=False)
             self._writing: AbstractContextManager[Any] = threading.Lock()
         else:
-            self._writer = _postgresql_engine(self.url)
+            self._writer = _postgresql_engine(self.url, connections)
             self._reader = self._writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
             self._writing = nullcontext()
 
@@ -101,6 +102,25 @@ class Database:
         except exc.SQLAlchemyError as error:
             raise DatabaseFault(f"the database at {self.url.render_as_string()} does not answer: {error}") from error
         return time.monotonic() - started
+
+    def must_take_writes(self) -> None:
+        """Prove that it lets itself be written to, changing nothing. Raises as `write`."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(sqlalchemy.text("DELETE FROM alembic_version WHERE 1 = 0"))
+            # A connection that was used to read once asks for its right to write, and gets it where new ones do not.
+            if not self.is_sqlite and connection.execute(sqlalchemy.text(_DEFAULT_READ_ONLY)).scalar() == "on":
+                raise DatabaseFault("the database takes no writes: default_transaction_read_only is on")
+
+        self.write(work)
+
+    def connections(self) -> tuple[int, int] | None:
+        """How many connections the server has, and how many it bears. None: there is no server."""
+        if self.is_sqlite:
+            return None
+        count = "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity"
+        used, most = self.read(lambda connection: connection.execute(sqlalchemy.text(count)).one())
+        return int(used), int(most)
 
     def own_connection(self) -> Connection:
         """A connection outside any transaction, for the caller to close: a lock that lasts as long as it does."""
@@ -225,7 +245,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, connections: int) -> Engine:
     """No pre-ping: a connection that died is noticed by the transaction, and the whole transaction is repeated.
 
     What the URL's query says wins over our own options. Few connections: a server has 100 of them for a whole fleet.
@@ -234,7 +254,11 @@ def _postgresql_engine(url: URL) -> Engine:
     ours = {"application_name": f"glimmr {socket.gethostname()} {os.getpid()}"[:63], **_POSTGRES_ARGUMENTS}
     options = f"{_POSTGRES_OPTIONS} {asked.pop('options', '')}".rstrip()
     engine = sqlalchemy.create_engine(
-        url, connect_args={**ours, **asked, "options": options}, pool_size=8, max_overflow=8, pool_timeout=10.0
+        url,
+        connect_args={**ours, **asked, "options": options},
+        pool_size=connections,
+        max_overflow=connections,
+        pool_timeout=10.0,
     )
 
     @event.listens_for(engine, "handle_error")

@@ -181,6 +181,15 @@ class Lake:
                 file_hospitals=self.file_uris("file_hospitals"),
             )
 
+    def probe(self) -> None:
+        """Prove that the shelf takes bytes and gives them back. Raises StorageFault, DiskFull."""
+        self._objects.probe()
+
+    def missing(self) -> list[str]:
+        """Those of the four tables that are not there, at the cost of a look at each. Raises StorageFault."""
+        with storage_faults("the price table could not be looked at"):
+            return [table for table in TABLES if not self._objects.has_log(table)]
+
     @property
     def is_remote(self) -> bool:
         """Whether its objects lie in a bucket."""

@@ -16,6 +16,7 @@ from urllib.request import url2pathname
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore
@@ -69,6 +70,14 @@ class LakeObjects:
     def delta_options(self) -> dict[str, str] | None:
         """What the Delta library is told beside an address."""
         return object_store.delta_options(self._timeout_seconds) if self.folder is None else None
+
+    def has_log(self, table: str) -> bool:
+        """Whether the table has a log, without reading it."""
+        return DeltaTable.is_deltatable(self.uri(table), storage_options=self.delta_options)
+
+    def probe(self) -> None:
+        """As `Blobs.probe`."""
+        self._blobs.probe()
 
     def uri(self, table: str, path: str = "") -> str:
         """The address of a table, or of one of its objects, as Delta and DuckDB take it (local: a plain path)."""

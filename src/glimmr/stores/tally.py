@@ -1,11 +1,14 @@
 """How much is known and how it ended: what status and summaries show."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Double, func, literal, select
 
 from glimmr.model import WEAK_TRANSPORT
-from glimmr.stores.tables import findings, hospitals, price_file_hospitals, price_files, snapshots
+from glimmr.stores.clock import moment
+from glimmr.stores.tables import findings, hospitals, hosts, price_file_hospitals, price_files, snapshots
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -64,3 +67,34 @@ def weak_transport(connection: Connection) -> list[dict[str, Any]]:
         .order_by(findings.c.code)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def read_lately(connection: Connection, within_seconds: float) -> list[dict[str, Any]]:
+    """Snapshots read within that time: `outcome, files, empty`, these without a single price."""
+    since = moment(literal(-within_seconds, Double()))
+    empty = func.coalesce(snapshots.c.charges, 0) == 0
+    statement = (
+        select(snapshots.c.outcome, func.count().label("files"), func.count().filter(empty).label("empty"))
+        .where(snapshots.c.parsed_at > since)
+        .group_by(snapshots.c.outcome)
+        .order_by(snapshots.c.outcome)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def hosts_resting(connection: Connection) -> int:
+    """Hosts that are left alone for a while."""
+    now = moment(literal(0.0, Double()))
+    return connection.execute(select(func.count()).select_from(hosts).where(hosts.c.until > now)).scalar_one()
+
+
+def last_named(connection: Connection) -> datetime | None:
+    """When a source last named a price file."""
+    return connection.execute(select(func.max(price_files.c.last_seen))).scalar_one()
+
+
+def published_at(connection: Connection, file_ids: Collection[str]) -> dict[str, datetime]:
+    """When these snapshots' prices came into the price table."""
+    columns = (snapshots.c.file_id, snapshots.c.published_at)
+    told = select(*columns).where(snapshots.c.file_id.in_(file_ids), snapshots.c.published_at.is_not(None))
+    return {file_id: moment_ for file_id, moment_ in connection.execute(told)}  # noqa: C416 - rows are more than pairs
