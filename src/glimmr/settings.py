@@ -190,6 +190,20 @@ class Settings(BaseSettings):
     shrink_percent: float = Field(
         90.0, ge=0, le=100, description="A newer file with that many percent fewer prices is not trusted at once."
     )
+    alert_webhook: str = Field(
+        "",
+        description="Address that `glimmr serve` and `worker` POST alerts to as JSON (docs/operate/alerts.md);"
+        " it may be an internal one. Empty: none.",
+    )
+    alert_mail: str = Field(
+        "", description="E-mail addresses (comma-separated) that alerts are sent to; needs `GLIMMR_SMTP_URL`."
+    )
+    alert_mail_from: str = Field("", description="Sender of these mails. Empty: the first they are sent to.")
+    smtp_url: str = Field(
+        "",
+        description="Server for these mails: `smtp://user:password@host:587` (changes to TLS where the server offers"
+        " it, and sends a password only then) or `smtps://…`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
     )

@@ -23,6 +23,8 @@ _ALSO = {
     events.WORKER_STARTED: "at work: {slots}",
     events.WORKER_LEFT: "at work no longer",
     events.INVARIANT_REPAIRED: "repaired ({invariant}): {message}",
+    events.ALERT_FIRED: "alert fired ({alert}): {message}",
+    events.ALERT_CLEARED: "alert cleared ({alert}): {message}",
 }
 
 

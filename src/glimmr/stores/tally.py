@@ -1,11 +1,12 @@
 """How much is known and how it ended: what status and summaries show."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from glimmr.model import WEAK_TRANSPORT
-from glimmr.stores.tables import findings, hospitals, price_file_hospitals, price_files, snapshots
+from glimmr.stores.tables import fetches, findings, hospitals, price_file_hospitals, price_files, snapshots
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -64,3 +65,14 @@ def weak_transport(connection: Connection) -> list[dict[str, Any]]:
         .order_by(findings.c.code)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def file_seconds(connection: Connection, since: datetime) -> list[float]:
+    """Seconds from a file's bytes being home to its prices being published, of those published since then."""
+    from_home = select(snapshots.c.published_at, func.min(fetches.c.fetched_at))
+    found = (
+        from_home.join(fetches, fetches.c.file_id == snapshots.c.file_id)
+        .where(snapshots.c.published_at > since)
+        .group_by(snapshots.c.file_id)
+    )
+    return [(published_at - home_at).total_seconds() for published_at, home_at in connection.execute(found)]
