@@ -207,6 +207,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
     )
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="How: `text`, `json` (an object a line), or `auto`: text on a terminal, JSON elsewhere."
+    )
+    log_file: Path | None = Field(
+        None,
+        description="File that keeps the log as well, as JSON, from info on: what `glimmr logs` shows of a job. Several"
+        " processes of a host may share it. Empty: none.",
+    )
+    log_file_bytes: int = Field(
+        50 * 2**20, ge=2**16, description="Size at which that file is moved to `….1`; five such are kept."
+    )
     crash_at: str = Field(
         "",
         description="For tests: `event:n` kills a process at work (SIGKILL) when it tells that event the n-th time,"

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import alerts, ask, check, control, demo, doctor, fetch, look, read, timeline, work
+from glimmr.cli import alerts, ask, check, control, demo, doctor, fetch, logs, look, read, timeline, work
 from glimmr.cli.show import clean_lines
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
@@ -47,8 +47,8 @@ app = typer.Typer(
 _COMMANDS = (
     work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
     fetch.get, ask.prices, ask.sql, look.status,
-    look.jobs, timeline.job, control.pause, control.resume, control.prioritize, control.cancel, control.retry,
-    doctor.doctor, alerts.alerts, demo.demo,
+    look.jobs, timeline.job, logs.logs, control.pause, control.resume, control.prioritize, control.cancel,
+    control.retry, doctor.doctor, alerts.alerts, demo.demo,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -95,9 +95,10 @@ def _work(data: Path | None, *, drain: bool) -> None:
         nonlocal grown
         grown = await app.serve(parts, drain=drain, stop=stop)
 
+    settings = load(data=data)
     stop_telling = narrate()
     try:
-        with app.working(load(data=data)) as parts:
+        with app.working(settings) as parts:
             interrupted = asyncio.run(until_idle(work))
     finally:
         stop_telling()

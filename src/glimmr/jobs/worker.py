@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import secrets
@@ -304,4 +305,5 @@ class _Worker:
         self._dispatcher.wake()
 
     def _in_thread(self, call: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+        said = contextvars.copy_context()  # of which run the call is: a log line tells it
+        return asyncio.get_running_loop().run_in_executor(self._threads, said.run, call)
