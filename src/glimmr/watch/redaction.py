@@ -16,14 +16,18 @@ _PAIR = re.compile(
 )
 _SETTINGS = ("database_url", "redis_url", "store_url", "smtp_url", "alert_webhook", "pra_url")
 _ENVIRONMENT = re.compile(r"(?i)(password|secret|token|_key|credentials?)$")
-_LEAST = 4  # shorter ones would blot out words, and are no secret for anybody who tries
+_LEAST, _LEAST_OF_ENVIRONMENT = 4, 8  # shorter ones would blot out words, and are no secret for anybody who tries
 
 
 class Redactor:
     """Knows the secrets of this process's settings and environment, and what such things look like."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
-        found = {value for name, value in environment.items() if _ENVIRONMENT.search(name)}
+        found = {
+            value
+            for name, value in environment.items()
+            if _ENVIRONMENT.search(name) and len(value) >= _LEAST_OF_ENVIRONMENT
+        }
         for url in (*(getattr(settings, name) for name in _SETTINGS), *_proxies(environment)):
             found |= _secrets_of(url)
         found |= {urlsplit(settings.alert_webhook).path.strip("/")}  # who knows it may post

@@ -121,7 +121,7 @@ def test_events_are_lines_in_words_and_in_a_file_data(capsys: Said, tmp_path: Pa
 
 def _write_many(path: Path) -> None:
     log.configure(load(log_level="error", log_file=path, log_file_bytes=2**16))
-    for number in range(1500):
+    for number in range(900):
         logging.getLogger("glimmr.jobs").info("line %d of %s", number, "x" * 60)
 
 
@@ -134,10 +134,11 @@ def test_several_processes_fill_and_move_one_file_and_no_line_is_torn_or_lost(tm
         one.join(60)
         assert one.exitcode == 0
     kept = log.files(path)
-    assert len(kept) == 6
+    assert len(kept) >= 4
     assert all(one.stat().st_size < 2**16 + 2000 for one in kept)
     written = [line for one in kept for line in one.read_text().splitlines()]
-    assert all(log.parsed(line) for line in written)
+    said = [log.parsed(line)["event"].split()[1] for line in written]
+    assert sorted(map(int, said)) == sorted([*range(900), *range(900)])
 
 
 def test_a_log_that_cannot_be_written_is_said_at_the_start_and_later_stops_no_work(
