@@ -134,7 +134,7 @@ def _formatter(redactor: Redactor, *, as_json: bool) -> logging.Formatter:
         if as_json
         else structlog.processors.format_exc_info
     )
-    chain = [_when, ProcessorFormatter.remove_processors_meta, _plain, traced, redacted, _json if as_json else _text]
+    chain = [_when, ProcessorFormatter.remove_processors_meta, _about, traced, redacted, _json if as_json else _text]
     return ProcessorFormatter(processors=chain, foreign_pre_chain=_CONTEXT)
 
 
@@ -143,7 +143,7 @@ def _when(_logger: Any, _name: str, told: Any) -> Any:
     return told
 
 
-def _plain(_logger: Any, _name: str, told: Any) -> Any:
+def _about(_logger: Any, _name: str, told: Any) -> Any:
     """Names the file a job is about, which is in its arguments."""
     args = told.get("args") or {}
     if isinstance(args, dict) and (file := args.get("file_id") or args.get("price_file_id")):

@@ -87,8 +87,8 @@ def _overdue(facts: Facts) -> Mapping[str, str]:
 
 
 def _disks(facts: Facts) -> Mapping[str, str]:
-    low = ", ".join(f"{folder} ({free:.1%} free)" for folder, free in facts.disks.items() if free < 0.1)
-    return {facts.host: f"{facts.host}: less than 10 % of the disk is free: {low}"} if low else {}
+    low = {folder: free for folder, free in facts.disks.items() if free < 0.1}
+    return {folder: f"{free:.1%} of the disk of {folder} is free" for folder, free in low.items()}
 
 
 def _named(ids: Sequence[int], what: str) -> Mapping[str, str]:

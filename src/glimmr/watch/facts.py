@@ -36,8 +36,7 @@ class Facts:
     poison: Sequence[int] = ()  # jobs of the last day that nobody has put again
     shrunk: Sequence[int] = ()
     down: Mapping[str, str] = field(default_factory=dict[str, str])  # parts that do not do their work, and why
-    host: str = ""
-    disks: Mapping[str, float] = field(default_factory=dict[str, float])  # share that is free, by folder
+    disks: Mapping[str, float] = field(default_factory=dict[str, float])  # share that is free, by `host:folder`
 
 
 def read(connection: Connection, settings: Settings, now: datetime, down: Mapping[str, str]) -> Facts:
@@ -61,19 +60,20 @@ def read(connection: Connection, settings: Settings, now: datetime, down: Mappin
         poison=vitals.unresolved(connection, Outcome.POISON, "stalled", day),
         shrunk=vitals.unresolved(connection, Outcome.INCOMPLETE, "suspect_truncated", day),
         down=down,
-        host=socket.gethostname(),
         disks=_disks(settings),
     )
 
 
 def read_local(settings: Settings, now: datetime) -> Facts:
     """What every process can say of its own machine."""
-    return Facts(now=now, host=socket.gethostname(), disks=_disks(settings))
+    return Facts(now=now, disks=_disks(settings))
 
 
 def _disks(settings: Settings) -> dict[str, float]:
-    folders = dict.fromkeys((settings.data, scratch_of(settings)))
-    return {str(folder): _free(folder) for folder in folders if folder.exists()}
+    there = [folder for folder in (scratch_of(settings), settings.data) if folder.exists()]
+    by_disk = {folder.stat().st_dev: folder for folder in there}
+    host = socket.gethostname()
+    return {f"{host}:{folder.absolute()}": _free(folder) for folder in by_disk.values()}
 
 
 def _free(folder: Path) -> float:

@@ -36,7 +36,11 @@ def standing(database: Database, settings: Settings, probes: Mapping[str, Probe]
     kept = {(one.name, one.subject): one for one in opened}
     told = list[dict[str, Any]]()
     for alert in ALERTS:
-        others = {one.subject: one.text for one in opened if alert.local and one.name == alert.name}
+        others = {
+            one.subject: one.text
+            for one in opened
+            if alert.local and one.name == alert.name and one.subject not in known.disks
+        }
         for subject, text in (others | dict(alert.condition(known))).items():
             one = kept.get((alert.name, subject))
             since, fired_at = (one.seen_at, one.fired_at) if one else (None, None)
@@ -119,7 +123,7 @@ class Lookout(threading.Thread):
             fired, cleared = list[tuple[Alert, Seen]](), list[tuple[Alert, Seen]]()
             for alert, seen in judged.items():
                 book.see(connection, alert.name, seen, now)
-                others = self._of_others(connection, alert, known.host, now) if alert.local else []
+                others = self._of_others(connection, alert, known.disks, now) if alert.local else []
                 cleared += [(alert, one) for one in book.clear(connection, alert.name, [*seen, *others], now)]
                 fired += [(alert, one) for one in book.fire(connection, alert.name, alert.for_seconds, now)]
             for alert, one in (*fired, *cleared):
@@ -132,10 +136,10 @@ class Lookout(threading.Thread):
             for alert, one in several:
                 events.tell(event, alert=alert.name, subject=one.subject, severity=alert.severity, message=one.text)
 
-    def _of_others(self, connection: Connection, alert: Alert, host: str, now: datetime) -> list[str]:
-        """What other machines say of themselves is theirs to clear, while they say anything."""
+    def _of_others(self, connection: Connection, alert: Alert, mine: Collection[str], now: datetime) -> list[str]:
+        """What other processes say of their folders is theirs to clear, while they say anything."""
         since = now - timedelta(seconds=_FORGOTTEN_SECONDS)
-        return [one for one in book.looked_at_since(connection, alert.name, since) if one != host]
+        return [one for one in book.looked_at_since(connection, alert.name, since) if one not in mine]
 
     def _send(self) -> None:
         """Whatever is due, in order. A channel that fails has its other notices left for the next look."""

@@ -32,3 +32,5 @@ def _ask(name: str, probe: Probe, faults: dict[str, str]) -> None:
         probe()
     except GlimmrError as error:
         faults[name] = str(error)
+    except Exception as bug:  # noqa: BLE001 - whatever it was, the part did not answer as it should
+        faults[name] = repr(bug)

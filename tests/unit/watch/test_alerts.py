@@ -194,7 +194,12 @@ def test_a_disk_that_is_nearly_full(watched: Watched, monkeypatch: pytest.Monkey
     usage = shutil.disk_usage(watched.settings.data)
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage._replace(total=1000, free=99))
     told = fires(watched, "disk_low")
-    assert "(9.9% free)" in told["seen"]
+    assert told["seen"] == f"9.9% of the disk of {told['subject']} is free"
+    assert told["subject"].endswith(f":{watched.settings.data}")
+    other = Watched(watched.database, watched.settings.data / "other")  # a worker of this host, and another disk
+    other.now = watched.now
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(total=1000, free=100))
+    assert other.look() == []
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage._replace(total=1000, free=100))
     clears(watched, "disk_low")
 
@@ -209,7 +214,7 @@ def test_the_disk_of_a_machine_that_says_nothing_any_more_is_forgotten(
     follower.look(everything=False)
     watched.now += timedelta(seconds=60)
     follower.look(everything=False)
-    assert [told["subject"] for told in watched.kept.notices] == ["other"]
+    assert [told["subject"] for told in watched.kept.notices] == [f"other:{watched.settings.data}"]
     monkeypatch.undo()
     assert watched.look(60) == []  # the leader leaves it to the other machine
     assert watched.look(601) == [("disk_low", "cleared")]
