@@ -54,6 +54,10 @@ JOB_RESCUED = Event("job.rescued", "a job's lease ran out; it will run again")
 JOB_GAVE_UP = Event("job.gave_up", "a job failed and will not run again")
 LEASE_LOST = Event("lease.lost", "a run found that its job belongs to another run now")
 INVARIANT_REPAIRED = Event("invariant.repaired", "the rescuer made true again what was not (see `glimmr doctor`)")
+ALERT_FIRED = Event(
+    "alert.fired", "something wants a person (docs/operate/alerts.md); its notices are about to be sent"
+)
+ALERT_CLEARED = Event("alert.cleared", "what an alert fired for is over")
 
 CATALOGUE: tuple[Event, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Event))
 

@@ -204,8 +204,33 @@ class Settings(BaseSettings):
     health_seconds: float = Field(
         10.0, ge=0.1, le=3600, description="How often `glimmr serve` and `worker` look whether each component is well."
     )
+    alert_webhook: str = Field(
+        "",
+        description="Address that `glimmr serve` and `worker` POST alerts to as JSON (docs/operate/alerts.md);"
+        " it may be an internal one. Empty: none.",
+    )
+    alert_mail: str = Field(
+        "", description="E-mail addresses (comma-separated) that alerts are sent to; needs `GLIMMR_SMTP_URL`."
+    )
+    alert_mail_from: str = Field("", description="Sender of these mails. Empty: the first they are sent to.")
+    smtp_url: str = Field(
+        "",
+        description="Server for these mails: `smtp://user:password@host:587` (changes to TLS where the server offers"
+        " it, and sends a password only then) or `smtps://…`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What is logged to standard error, at least: debug, info, warning or error."
+    )
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="How: `text`, `json` (an object a line), or `auto`: text on a terminal, JSON elsewhere."
+    )
+    log_file: Path | None = Field(
+        None,
+        description="File that keeps the log as well, as JSON, from info on: what `glimmr logs` shows of a job. Several"
+        " processes of a host may share it. Empty: none.",
+    )
+    log_file_bytes: int = Field(
+        50 * 2**20, ge=2**16, description="Size at which that file is moved to `….1`; five such are kept."
     )
     crash_at: str = Field(
         "",

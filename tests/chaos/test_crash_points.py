@@ -11,6 +11,7 @@ from glimmr.world import Server, serve_in_thread, world
 from tests.support.prefork import Prefork
 from tests.support.sweep import (
     AGAIN,
+    ALERTED,
     LARGE,
     LINE,
     REPLACED,
@@ -30,7 +31,7 @@ CHUNKS = 2
 
 
 def test_every_event_is_a_point_of_some_sweep() -> None:
-    assert {event.name for event in events.CATALOGUE} == LINE | LARGE | REPLACED | AGAIN | RESCUED | ZOMBIE
+    assert {event.name for event in events.CATALOGUE} == LINE | LARGE | REPLACED | AGAIN | RESCUED | ZOMBIE | ALERTED
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

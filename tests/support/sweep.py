@@ -31,6 +31,7 @@ REPLACED = {"publish.retracted", "job.retried", "job.gave_up"}
 AGAIN = {"job.handed_back", "object.swept"}
 RESCUED = {"job.rescued", "invariant.repaired"}
 ZOMBIE = {"lease.lost"}
+ALERTED = {"alert.fired", "alert.cleared"}  # `test_alert_kill.py`
 _PLACES = {event.name: place for place, event in enumerate(events.CATALOGUE)}
 Point = tuple[str, int]
 

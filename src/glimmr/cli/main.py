@@ -10,7 +10,22 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import ask, check, control, demo, doctor, fetch, health, look, read, timeline, top, work
+from glimmr.cli import (
+    alerts,
+    ask,
+    check,
+    control,
+    demo,
+    doctor,
+    fetch,
+    health,
+    logs,
+    look,
+    read,
+    timeline,
+    top,
+    work,
+)  # fmt: skip
 from glimmr.cli.show import clean_lines
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
@@ -47,8 +62,8 @@ app = typer.Typer(
 _COMMANDS = (
     work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
     fetch.get, ask.prices, ask.sql, look.status,
-    look.jobs, timeline.job, top.top, control.pause, control.resume, control.prioritize, control.cancel, control.retry,
-    doctor.doctor, health.health, demo.demo,
+    look.jobs, timeline.job, logs.logs, top.top, control.pause, control.resume, control.prioritize, control.cancel,
+    control.retry, doctor.doctor, health.health, alerts.alerts, demo.demo,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -1,12 +1,13 @@
-"""What a long-lived process says of its work: one line on standard error for each thing that begins or ends."""
+"""What a process says of its work: a line of the log for each thing that happens, those that begin or end in words."""
 
+import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-import typer
+import structlog
 
 from glimmr import events
+from glimmr.cli import log
 from glimmr.cli.show import clean, size
 from glimmr.events import Event
 
@@ -23,18 +24,35 @@ _ALSO = {
     events.WORKER_STARTED: "at work: {slots}",
     events.WORKER_LEFT: "at work no longer",
     events.INVARIANT_REPAIRED: "repaired ({invariant}): {message}",
+    events.ALERT_FIRED: "alert fired ({alert}): {message}",
+    events.ALERT_CLEARED: "alert cleared ({alert}): {message}",
 }
+_SHOWN = frozenset((*_TOLD, *_ALSO))
 
 
-def narrate() -> Callable[[], None]:
-    """Begin to tell what this process does. Returns how to stop."""
-    return events.listen(_tell)
+def narrate(*, shown: bool = True) -> Callable[[], None]:
+    """Begin to log what this process does: `shown` on standard error, too. Returns how to stop."""
+    log.show_events(shown)
+    stop = events.listen(_tell)
+
+    def ended() -> None:
+        log.show_events(False)
+        stop()
+
+    return ended
 
 
 def _tell(event: Event, facts: dict[str, Any]) -> None:
-    told = line_of(event, facts) if event in _TOLD else clean(_ALSO[event].format_map(facts)) if event in _ALSO else ""
-    if told:
-        typer.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {told}", err=True)
+    """What begins or ends for a person to see, anything else for who looks for a fault."""
+    if not logging.getLogger(log.EVENTS).isEnabledFor(logging.INFO if event in _SHOWN else logging.DEBUG):
+        return
+    logger = structlog.get_logger(log.EVENTS)
+    if event in _TOLD:
+        logger.info(event.name, text=line_of(event, facts), **facts)
+    elif event in _ALSO:
+        logger.info(event.name, text=_ALSO[event].format_map(facts), **facts)
+    else:
+        logger.debug(event.name, **facts)
 
 
 def line_of(event: Event, facts: dict[str, Any]) -> str:

@@ -57,6 +57,11 @@ def json_text(value: Any) -> str:
     return json.dumps(_finite(value), default=_plain, ensure_ascii=False, indent=2).translate(_JSON)
 
 
+def one_line_json(value: Any) -> str:
+    """The same in one line: for a log."""
+    return json.dumps(_finite(value), default=_plain, ensure_ascii=False).translate(_JSON)
+
+
 def _finite(value: Any) -> Any:
     """The same with the floats that JSON has no number for (RFC 8259) as text."""
     if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ import typer
 from glimmr import app
 from glimmr.cli import show
 from glimmr.cli.interrupt import EXIT_INTERRUPTED, nothing_to_lose, until_idle
+from glimmr.cli.narrate import narrate
 from glimmr.cli.progress import line
 from glimmr.settings import Settings
 from glimmr.watch.board import Board
@@ -20,13 +21,14 @@ def run_line(
     settings: Settings, asked: list[tuple[str, str]], *, limit: int | None, refresh: bool, as_json: bool
 ) -> dict[str, Any]:
     """Run the line with live progress and show its summary."""
-    board = Board()
+    board, stop_telling = Board(), narrate(shown=False)
     with app.working(settings, limit=limit) as parts:
         with line(board, lambda: app.counts(parts), shown=not as_json):
             interrupted = asyncio.run(until_idle(lambda stop: app.walk(parts, asked, refresh=refresh, stop=stop)))
             nothing_to_lose()
         summary = app.summary(parts, board) | {"interrupted": interrupted}
     board.close()
+    stop_telling()
     if as_json:
         show.as_json(summary)
     else:

@@ -97,9 +97,9 @@ def _work(data: Path | None, *, drain: bool) -> None:
         async with watch.over() if watch else nullcontext():
             grown = await app.serve(parts, drain=drain, stop=stop)
 
+    settings = load(data=data)
     stop_telling = narrate()
     try:
-        settings = load(data=data)
         with app.working(settings) as parts, watching.ops(settings) as watch:
             if watch:
                 typer.echo(f"health and metrics: {watch.url}/healthz", err=True)

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from glimmr.jobs.invariant import Invariant
 from glimmr.jobs.rescuer import Rescuer
@@ -13,6 +14,22 @@ from glimmr.stores.database import Database
 
 _LOOKS_SHARE, _LONGEST_REST_SECONDS = 0.02, 600.0
 _LOG = logging.getLogger(__name__)
+
+
+class Beside(Protocol):
+    """What goes on beside a worker's work in a thread of its own, and should know who leads."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def lead(self, leading: bool) -> None:
+        """Say whether this worker leads now."""
+        ...
+
+    def stop(self) -> None:
+        """End soon."""
+        ...
 
 
 class Rounds:

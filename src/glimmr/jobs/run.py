@@ -33,8 +33,8 @@ class Run:
         if not progress:
             return
         with self._lock:
-            self._progress = self._progress | progress
-            self._unwritten = True
+            before, self._progress = self._progress, self._progress | progress
+            self._unwritten = self._unwritten or self._progress != before  # the same again is no progress
             now = time.monotonic()
             due = now - self._told_at >= _TELL_SECONDS
             if due:

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
+from structlog.contextvars import bound_contextvars
+
 from glimmr import events
 from glimmr.errors import DatabaseFault, DiskFull, LeaseLost, LocalFault, ShuttingDown
 from glimmr.jobs import ledger
@@ -56,7 +58,8 @@ class Runner:
         if run is None:
             return frozenset()
         try:
-            return await self._from_start_to_end(run)
+            with bound_contextvars(**facts(run.job)):  # whatever logs on the way says which run it was
+                return await self._from_start_to_end(run)
         except LeaseLost as lost:
             events.tell(events.LEASE_LOST, **facts(run.job), message=str(lost))
         except LocalFault as fault:

@@ -84,6 +84,7 @@ _TAKEN: Mapping[Any, Any] = {
     "lease_era": lease_era(),
     "started_at": _NOW,
     "progress": null(),
+    "progressed_at": _NOW,
 }
 
 _NEW_JOB: Mapping[Any, Any] = {
@@ -158,7 +159,9 @@ _STALE = or_(
 BEAT = update(jobs).where(jobs.c.owner == bindparam("holder"), RUNNING, _STALE).values(_EXTENDED)
 HELD = select(*_HELD).where(jobs.c.owner == bindparam("holder"), RUNNING)
 PROGRESS = (
-    update(jobs).where(_FENCE).values(_EXTENDED | {"progress": bindparam("progress_now", type_=jobs.c.progress.type)})
+    update(jobs)
+    .where(_FENCE)
+    .values(_EXTENDED | {"progress": bindparam("progress_now", type_=jobs.c.progress.type)} | {"progressed_at": _NOW})
 )
 MUST_HOLD = select(exists().where(_FENCE))
 _LEFT: Mapping[Any, Any] = {

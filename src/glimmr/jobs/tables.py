@@ -39,6 +39,7 @@ jobs = Table(
     Column("lease_era", String),
     Column("run_at", UtcTime, nullable=False),
     Column("progress", JSON),
+    Column("progressed_at", UtcTime),  # when a run last said that it got on
     Column("cancel_requested", Boolean, nullable=False),
     Column("outcome", String),
     Column("reason", String),
@@ -87,6 +88,9 @@ attempts = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
 )
+
+_RESCUED = attempts.c.ended_as == literal_column("'rescued'")
+Index("ix_attempts_rescued", attempts.c.ended_at, sqlite_where=_RESCUED, postgresql_where=_RESCUED)
 
 steps = Table(
     "steps",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import secrets
@@ -23,7 +24,7 @@ from glimmr.jobs.heartbeat import Heartbeat
 from glimmr.jobs.invariant import Invariant
 from glimmr.jobs.job import Due, Step, Terms
 from glimmr.jobs.rescues import hand_back_of_the_dead, rescues
-from glimmr.jobs.rounds import Rounds
+from glimmr.jobs.rounds import Beside, Rounds
 from glimmr.jobs.run import Runs
 from glimmr.jobs.runner import Runner
 from glimmr.jobs.steady import Steady
@@ -54,6 +55,7 @@ async def work(
     invariants: Sequence[Invariant] = (),
     unrung: Collection[str] = (),
     memory_bytes: int | None = None,
+    beside: Beside | None = None,
 ) -> bool:
     """Run jobs of `steps`, at most `slots[step]` of each at a time, until `stop` is set or (`until_idle`) none is left.
 
@@ -63,7 +65,8 @@ async def work(
     handed back uncharged; cancelling this call stops at once, writing nothing. Idle means: nothing runs anywhere, and
     nothing is due within `terms.patience_seconds`. `decide(error, attempts)` is `retry.decide`. Each step may keep its
     slots' number of threads busy (`to_thread`). `invariants` are looked after beside those of jobs, by the leader. Jobs
-    of `unrung` steps are too rare for an engine to carry: every worker looks for them itself.
+    of `unrung` steps are too rare for an engine to carry: every worker looks for them itself. `beside` starts and stops
+    with the worker, and is told who leads.
 
     Returns whether this process had more than `memory_bytes` and should be begun anew: then nothing new started, what
     ran had `terms.last_seconds` to end, and what was unfinished after that was handed back.
@@ -78,6 +81,7 @@ async def work(
         version=version,
         more=invariants,
         unrung=unrung,
+        beside=beside,
     )
     girth = Girth(memory_bytes)
     try:
@@ -104,8 +108,9 @@ class _Worker:
         version: str,
         more: Sequence[Invariant],
         unrung: Collection[str],
+        beside: Beside | None,
     ) -> None:
-        self._database, self._terms, self._engine = database, terms, engine
+        self._database, self._terms, self._engine, self._beside = database, terms, engine, beside
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         # One thread writes to SQLite; PostgreSQL takes several. Steps have the loop's own threads.
         self._threads = ThreadPoolExecutor(1 if database.is_sqlite else 4, "ledger")
@@ -147,6 +152,8 @@ class _Worker:
         await self._engine.start(self._rung)
         self._heartbeat.start()
         self._rounds.start()
+        if self._beside is not None:
+            self._beside.start()
         events.tell(events.WORKER_STARTED, worker=self._owner, slots=self._slots)
 
     async def live(self, *, until_idle: bool, stop: asyncio.Event, girth: Girth) -> None:
@@ -187,7 +194,7 @@ class _Worker:
         What is unfinished is handed back.
         """
         self._runner.leave()
-        self._rounds.stop()
+        self._stop_rounds()
         self._stop_runs()
         await self._engine.stop()
         await self._in_thread(self._leadership.let_go)
@@ -214,7 +221,7 @@ class _Worker:
     async def throw_away(self) -> None:
         """At once: running children are killed with their tasks; the ledger is left as it is."""
         self._runner.leave(at_once=True)
-        self._rounds.stop()
+        self._stop_rounds()
         self._stop_runs()
         for task in self._tasks:
             task.cancel()
@@ -223,6 +230,11 @@ class _Worker:
         self._heartbeat.stop_soon()
         self._threads.submit(self._leadership.let_go)
         self._threads.shutdown(wait=False)
+
+    def _stop_rounds(self) -> None:
+        self._rounds.stop()
+        if self._beside is not None:
+            self._beside.stop()
 
     def _stop_runs(self) -> None:
         for run in self._runs.all().values():
@@ -238,6 +250,8 @@ class _Worker:
             known = self._leadership.known()
             leads = known if known is not None else await self._in_thread(self._leadership.is_mine)
             self._rounds.lead(leads)
+            if self._beside is not None:
+                self._beside.lead(leads)
             if leads:
                 await self._lead()
             else:
@@ -291,4 +305,5 @@ class _Worker:
         self._dispatcher.wake()
 
     def _in_thread(self, call: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+        said = contextvars.copy_context()  # of which run the call is: a log line tells it
+        return asyncio.get_running_loop().run_in_executor(self._threads, said.run, call)

@@ -10,6 +10,7 @@ from glimmr.jobs.invariant import Invariant, Violation
 from glimmr.jobs.job import NewJob, Step, Terms
 from glimmr.jobs.rescuer import Rescuer
 from glimmr.jobs.rescues import rescues
+from glimmr.jobs.rounds import Beside
 from glimmr.jobs.steady import Steady, ahead_seconds
 from glimmr.jobs.worker import work
 from glimmr.pipeline.download_step import DownloadStep
@@ -48,7 +49,7 @@ async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> No
     await _work(parts, seeds, stop, until_idle=True, slots=_slots(parts.settings), memory_bytes=None)
 
 
-async def serve(parts: Parts, stop: asyncio.Event, *, drain: bool) -> bool:
+async def serve(parts: Parts, stop: asyncio.Event, *, drain: bool, beside: Beside | None = None) -> bool:
     """Run every job that is due, and (unless `drain`, which ends when none is left) keep the schedules.
 
     Until `stop` is set; or until this process has grown too big: then True, and it should be begun anew. Raises
@@ -58,7 +59,7 @@ async def serve(parts: Parts, stop: asyncio.Event, *, drain: bool) -> bool:
     slots = _slots(settings) if drain else _slots(settings) | {"upkeep": 1}
     check_schedules(settings)
     memory_bytes = settings.worker_memory_bytes or None
-    return await _work(parts, [], stop, until_idle=drain, slots=slots, memory_bytes=memory_bytes)
+    return await _work(parts, [], stop, until_idle=drain, slots=slots, memory_bytes=memory_bytes, beside=beside)
 
 
 async def _work(
@@ -69,6 +70,7 @@ async def _work(
     until_idle: bool,
     slots: Mapping[str, int],
     memory_bytes: int | None,
+    beside: Beside | None = None,
 ) -> bool:
     settings = parts.settings
     if parts.alone:  # so nobody is publishing, and what lies about is of the dead
@@ -96,6 +98,7 @@ async def _work(
         invariants=invariants(parts),
         unrung=_BY_THE_CLOCK,
         memory_bytes=memory_bytes,
+        beside=beside,
     )
     if until_idle and not stop.is_set():
         await asyncio.to_thread(_sweep_beginnings, parts)

@@ -202,4 +202,34 @@ host_turns = Table(
     Column("lease_era", String, nullable=False),
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("subject", String, nullable=False),  # what it is about, where that can be several things
+    Column("text", String, nullable=False),  # what was seen, newest
+    Column("seen_at", UtcTime, nullable=False),  # its condition holds since then
+    Column("looked_at", UtcTime, nullable=False),
+    Column("fired_at", UtcTime),
+    Column("cleared_at", UtcTime),
+)
+
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("notice", JSON, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("try_at", UtcTime),  # of the next try; null: it was sent, or given up
+    Column("sent_at", UtcTime),
+    Column("fault", String),  # why the last try failed
+)
+
+OPEN = alerts.c.cleared_at.is_(None)
+_DUE = alert_notices.c.try_at.is_not(None)
+Index("uq_alerts_open", alerts.c.name, alerts.c.subject, unique=True, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("ix_alert_notices_due", alert_notices.c.try_at, sqlite_where=_DUE, postgresql_where=_DUE)
 Index("ix_price_files_state_next_try_at", price_files.c.state, price_files.c.next_try_at)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Double, func, literal, select
 
 from glimmr.model import WEAK_TRANSPORT
 from glimmr.stores.clock import moment
-from glimmr.stores.tables import findings, hospitals, hosts, price_file_hospitals, price_files, snapshots
+from glimmr.stores.tables import fetches, findings, hospitals, hosts, price_file_hospitals, price_files, snapshots
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -98,3 +98,14 @@ def published_at(connection: Connection, file_ids: Collection[str]) -> dict[str,
     columns = (snapshots.c.file_id, snapshots.c.published_at)
     told = select(*columns).where(snapshots.c.file_id.in_(file_ids), snapshots.c.published_at.is_not(None))
     return {file_id: moment_ for file_id, moment_ in connection.execute(told)}  # noqa: C416 - rows are more than pairs
+
+
+def file_seconds(connection: Connection, since: datetime) -> list[float]:
+    """Seconds from a file's bytes being home to its prices being published, of those published since then."""
+    from_home = select(snapshots.c.published_at, func.min(fetches.c.fetched_at))
+    found = (
+        from_home.join(fetches, fetches.c.file_id == snapshots.c.file_id)
+        .where(snapshots.c.published_at > since)
+        .group_by(snapshots.c.file_id)
+    )
+    return [(published_at - home_at).total_seconds() for published_at, home_at in connection.execute(found)]

@@ -3,8 +3,13 @@ from typing import Any
 import pytest
 
 from glimmr import events
+from glimmr.cli import log
 from glimmr.cli.narrate import line_of, narrate
 from glimmr.outcomes import Outcome
+from glimmr.settings import load
+from tests.unit.cli.logged import unlogged
+
+__all__ = ["unlogged"]
 
 _JOB: dict[str, Any] = {"job": 12, "step": "download", "host": "h.example"}
 
@@ -20,7 +25,10 @@ def test_a_retry_says_why_and_when_and_cannot_steer_a_terminal() -> None:
     assert told == "download 12 retried: unreachable stalled, again in 30 s, \\x1b[2J (h.example)"
 
 
-def test_what_begins_is_told_on_standard_error_and_progress_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_begins_is_told_on_standard_error_and_progress_is_not(
+    capsys: pytest.CaptureFixture[str], unlogged: None
+) -> None:
+    log.configure(load(log_format="text"))
     stop = narrate()
     events.tell(events.JOB_CLAIMED, **_JOB | {"host": None})
     events.tell(events.JOB_PROGRESSED, **_JOB)

@@ -14,6 +14,7 @@ from glimmr.jobs import ledger
 from glimmr.jobs.engines import Engine
 from glimmr.jobs.invariant import Invariant
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Step, Tell, Terms
+from glimmr.jobs.rounds import Beside
 from glimmr.jobs.worker import work
 from glimmr.outcomes import Outcome
 from glimmr.retry import Class, Verdict
@@ -99,6 +100,7 @@ async def work_off(
     engine: Engine | None = None,
     alone: bool = False,
     invariants: Sequence[Invariant] = (),
+    beside: Beside | None = None,
 ) -> None:
     await work(
         database,
@@ -111,6 +113,7 @@ async def work_off(
         engine=engine,
         alone=alone,
         invariants=invariants,
+        beside=beside,
     )
 
 

@@ -1,0 +1,59 @@
+"""`glimmr logs ID`: what is kept of a job, in the order in which it happened."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glimmr.cli import show
+from glimmr.cli.look import AsJson, Data
+
+
+def logs(
+    job_id: Annotated[int, typer.Argument(metavar="ID", help="A job's id (`glimmr jobs`).")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is kept of a job, oldest first: how each run ended, with reason and traceback, and what was logged.
+
+    The lines are those of this host's GLIMMR_LOG_FILE; without one (and of other hosts) only the runs are shown.
+    """
+    from glimmr import app
+    from glimmr.cli.options import load
+
+    settings = load(data=data)
+    facts = app.job(settings, job_id)
+    lines = list(_lines(settings.log_file, job_id)) if settings.log_file else []
+    if as_json:
+        show.as_json({"job": facts, "lines": lines})
+        return
+    told = [(one["ended_at"].isoformat(timespec="milliseconds"), _ended(one)) for one in facts["attempts"]]
+    told += [(str(line.get("at", "")), _said(line)) for line in lines]
+    state = " ".join(filter(None, (facts["state"], facts["outcome"], facts["reason"])))
+    typer.echo(f"{facts['step']} {job_id}: {state} {show.clean(facts['url'])}".rstrip())
+    for at, text in sorted(told, key=lambda one: one[0]):
+        typer.echo(f"{at[:23].replace('T', ' ')} {show.clean_lines(text)}")
+    if not told:
+        typer.echo("it has not run yet" if facts["state"] == "ready" else "none of its runs has ended yet")
+    if settings.log_file is None:
+        typer.echo("set GLIMMR_LOG_FILE to keep what is said of jobs while they run", err=True)
+
+
+def _lines(path: Path, job_id: int) -> Iterator[dict[str, Any]]:
+    from glimmr.cli.log import files, parsed
+
+    mark = f'"job": {job_id}'
+    for kept in files(path):
+        with kept.open(encoding="utf-8", errors="replace") as opened:
+            yield from (told for line in opened if mark in line and (told := parsed(line)).get("job") == job_id)
+
+
+def _ended(attempt: dict[str, Any]) -> str:
+    why = ": ".join(filter(None, (attempt["reason"], attempt["message"])))
+    ended = f"run {attempt['number']} on {attempt['worker']} ended as {attempt['ended_as']}{f', {why}' if why else ''}"
+    return f"{ended}\n{attempt['traceback']}" if attempt["traceback"] else ended
+
+
+def _said(line: dict[str, Any]) -> str:
+    return f"{str(line.get('level', '')).upper()} {line.get('text') or line.get('event')}"

@@ -1,0 +1,72 @@
+"""What nobody may read in a log: logins and tokens of addresses, and the secrets among the settings."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from glimmr.net import redact
+from glimmr.settings import Settings
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_PAIR = re.compile(
+    r"(?i)([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
+    r"(?:(?:bearer|basic)\s+)?)([^\s'\",;&)}\]]+)"
+)
+_SETTINGS = ("database_url", "redis_url", "store_url", "smtp_url", "alert_webhook", "pra_url")
+_ENVIRONMENT = re.compile(r"(?i)(password|secret|token|_key|credentials?)$")
+_LEAST, _LEAST_OF_ENVIRONMENT = 4, 8  # shorter ones would blot out words, and are no secret for anybody who tries
+
+
+class Redactor:
+    """Knows the secrets of this process's settings and environment, and what such things look like."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        found = {
+            value
+            for name, value in environment.items()
+            if _ENVIRONMENT.search(name) and len(value) >= _LEAST_OF_ENVIRONMENT
+        }
+        for url in (*(getattr(settings, name) for name in _SETTINGS), *_proxies(environment)):
+            found |= _secrets_of(url)
+        found |= {urlsplit(settings.alert_webhook).path.strip("/")}  # who knows it may post
+        known = sorted((one for one in found if len(one) >= _LEAST), key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def text(self, text: str) -> str:
+        """The text with `***` where a secret was."""
+        told = _URL.sub(lambda url: redact(url[0]), text)
+        told = _PAIR.sub(r"\1***", told)
+        return self._known.sub("***", told) if self._known else told
+
+    def value(self, value: Any) -> Any:
+        """The same for every text in nested values."""
+        if isinstance(value, str):
+            return self.text(str(value))
+        if isinstance(value, Mapping):
+            told: Mapping[Any, Any] = value
+            return {key: self._of_key(str(key), one) for key, one in told.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            several: Sequence[Any] = list(value)
+            return [self.value(one) for one in several]
+        return value if value is None or isinstance(value, bool | int | float) else self.text(str(value))
+
+    def _of_key(self, key: str, value: Any) -> Any:
+        return "***" if _PAIR.match(f"{key}=x") and value else self.value(value)
+
+
+def _secrets_of(url: str) -> set[str]:
+    """Its password, as written and as meant, and what stands for one in its query."""
+    try:
+        parts = urlsplit(url)
+        password = parts.password or ""
+    except ValueError:
+        return set()
+    shown = redact(url).partition("?")[2].split("&")
+    hidden = (pair.partition("=")[2] for pair, told in zip(parts.query.split("&"), shown, strict=False) if pair != told)
+    return {password, unquote(password), *hidden}
+
+
+def _proxies(environment: Mapping[str, str]) -> list[str]:
+    return [value for name, value in environment.items() if name.lower().endswith("_proxy")]
