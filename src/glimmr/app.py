@@ -15,7 +15,7 @@ from glimmr.errors import DiskFull, UsageError
 from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
-from glimmr.model import FileReport, Found, Skipped
+from glimmr.model import FileReport, Found, Listed, Skipped
 from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_file
 from glimmr.pipeline.parts import Allowance, Parts
@@ -265,6 +265,8 @@ def dry_run(
         for record in (record for name, place in asked for record in sources[name].find(place, web)):
             if isinstance(record, Skipped):
                 skipped[record.reason] += 1
+            elif isinstance(record, Listed):
+                continue  # no address to show
             elif record.url not in addresses and len(addresses) == limit:
                 break
             else:

@@ -24,6 +24,19 @@ class Hospital:
     npis: str | None = None
     system: str | None = None
     website: str | None = None
+    exempt_reason: str | None = None  # why 45 CFR 180 asks no price file of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a roster says: this hospital exists. Where its price file is, it does not know.
+
+    `other_names` are those it also goes by (of its owner, or what it calls itself).
+    """
+
+    hospital: Hospital
+    source: str
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

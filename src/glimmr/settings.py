@@ -81,6 +81,15 @@ class Settings(BaseSettings):
     )
     pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window of 180 seconds.")
     pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
+    cms_roster_url: str = Field(
+        "https://data.cms.gov/provider-data/api/1/datastore/query/xubh-q36u/0",
+        description="CMS's roster of hospitals: its API's address, or that of a CSV with the same columns.",
+    )
+    cms_catalog_url: str = Field(
+        "https://data.cms.gov/data.json",
+        description="CMS's list of its datasets, where the hospital enrollments (NPIs, other names) are found by title."
+        " `off`: nobody is asked for them.",
+    )
     scans: int = Field(1, ge=1, le=64, description="Scans (a source asked about one place) at a time.")
     downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
     parses: int = Field(
@@ -177,7 +186,7 @@ class Settings(BaseSettings):
             raise ValueError("Input should be plain ASCII: it stands in a header of every request")
         return value
 
-    @field_validator("scan_schedule", "prune_schedule")
+    @field_validator("scan_schedule", "prune_schedule", "cms_catalog_url")
     @classmethod
     def _or_off(cls, value: str) -> str:
         return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all

@@ -1,6 +1,7 @@
 """What every source of price files must do, asked over real HTTP where it asks the web."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from glimmr.errors import DeadlineExceeded, GlimmrError, ServerError, ShuttingDown
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Skipped
 from glimmr.net import Client
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan import Source, Web
@@ -17,6 +18,7 @@ from glimmr.scan.sources import SOURCES
 from glimmr.scan.sources.pra import Pra
 from glimmr.settings import Settings, load
 from glimmr.world import PRA_HOST, PraRules, Server, World, serve_in_thread, world
+from tests.support.http_server import HttpServer, Request, Wire, answer
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +32,35 @@ def server(built: World) -> Iterator[Server]:
         yield running
 
 
-def settings_for(server: Server) -> Settings:
+def settings_for(server: Server, roster: HttpServer | None = None) -> Settings:
     given = {name.removeprefix("GLIMMR_").lower(): value for name, value in server.settings.items()}
+    if roster is not None:
+        given["connect_to"] = f"{ROSTER_HOST}=127.0.0.1:{roster.port},{given['connect_to']}"
+        given |= {"cms_roster_url": f"http://{ROSTER_HOST}/roster", "cms_catalog_url": "off"}
     return load(pra_delay_seconds=0.0, **given)
 
 
 @pytest.fixture
-def make(server: Server) -> Callable[[str], Source]:
-    settings = settings_for(server)
+def roster() -> Iterator[HttpServer]:
+    rows = [{"facility_id": "470001", "facility_name": "A", "state": "VT"}]
+    page = answer(json.dumps({"results": rows, "count": 1}).encode())
+
+    async def script(request: Request, wire: Wire) -> bool | None:
+        return await (answer(b"", "500 Oops") if BAD_PLACE["cms_roster"] in request.path else page)(request, wire)
+
+    with HttpServer({"/roster": script}) as running:
+        yield running
+
+
+@pytest.fixture
+def make(server: Server, roster: HttpServer) -> Callable[[str], Source]:
+    settings = settings_for(server, roster)
     return lambda name: SOURCES[name](settings)
 
 
 @pytest.fixture
-def web(server: Server) -> Iterator[RunWeb]:
-    with closing(Client(settings_for(server))) as client:
+def web(server: Server, roster: HttpServer) -> Iterator[RunWeb]:
+    with closing(Client(settings_for(server, roster))) as client:
         yield RunWeb(client, lambda **_: None, 60)
 
 
@@ -52,10 +69,15 @@ def good_place(built: World, tmp_path: Path) -> dict[str, str]:
     path = tmp_path / "list.csv"
     lines = [f"{h.name},{h.state},{h.ccn},{f.url}" for h in built.hospitals for f in built.files_of(h)]
     path.write_text("\n".join(["name,state,ccn,url", *lines]), encoding="utf-8")
-    return {"listing": str(path), "pra": next(h.state for h in built.hospitals if built.files_of(h))}
+    return {
+        "cms_roster": "VT",
+        "listing": str(path),
+        "pra": next(h.state for h in built.hospitals if built.files_of(h)),
+    }
 
 
-BAD_PLACE = {"listing": "nowhere.csv", "pra": "GU"}
+ROSTER_HOST = "roster.test"
+BAD_PLACE = {"cms_roster": "GU", "listing": "nowhere.csv", "pra": "GU"}
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -63,13 +85,13 @@ def test_a_source_names_hospitals_with_ids_and_addresses(
     name: str, make: Callable[[str], Source], web: Web, good_place: dict[str, str]
 ) -> None:
     said = list(make(name).find(good_place[name], web))
-    found = [record for record in said if isinstance(record, Found)]
+    found = [record for record in said if isinstance(record, Found | Listed)]
     assert found
     for record in found:
         assert record.source == name
         assert record.hospital.hospital_id
         assert len(record.hospital.state) == 2
-        assert record.url
+        assert isinstance(record, Listed) or record.url
     assert all(record.reason for record in said if isinstance(record, Skipped))
 
 

@@ -4,16 +4,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from glimmr import events
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Skipped
 from glimmr.scan.source import Source, Web
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a source said of one place: the price files found, the records that cannot be used."""
+    """What a source said of one place: price files found, records that cannot be used, hospitals without an address."""
 
     found: tuple[Found, ...]
     skipped: tuple[Skipped, ...]
+    listed: tuple[Listed, ...] = ()
 
 
 def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
@@ -22,6 +23,7 @@ def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
     scanned = Scanned(
         tuple(record for record in said if isinstance(record, Found)),
         tuple(record for record in said if isinstance(record, Skipped)),
+        tuple(record for record in said if isinstance(record, Listed)),
     )
     reasons = Counter(record.reason for record in scanned.skipped)
     events.tell(events.SCAN_FOUND, source=name, place=place, found=len(scanned.found), skipped=dict(reasons))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Skipped
 
 
 class Web(Protocol):
@@ -21,8 +21,8 @@ class Web(Protocol):
 
 
 class Source(Protocol):
-    """Something that knows where price files are."""
+    """Something that knows where price files are, or which hospitals there are."""
 
-    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
-        """What it knows of one place (a state's code, a list's path). Raises a GlimmrError when it cannot say."""
+    def find(self, place: str, web: Web) -> Iterator[Found | Listed | Skipped]:
+        """What it knows of one place (a state's code, `all`, a list's path). Raises a GlimmrError if it cannot say."""
         ...

@@ -107,9 +107,16 @@ def test_a_missing_closing_quote_swallows_no_rows_in_silence(tmp_path: Path, res
         _find(tmp_path, text)
 
 
-def test_a_file_that_is_no_csv_is_not_shown_whole(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="needs a first row like") as refused:
-        _find(tmp_path, "[" + "{'name': 'A'} " * 1000 + "]")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<" + "name A " * 1000 + ">", "needs a first row like"),
+        ("[" + "{'name': 'A'} " * 1000 + "]", "no JSON: line 1"),
+    ],
+)
+def test_a_file_that_is_no_list_is_not_shown_whole(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(UsageError, match=what) as refused:
+        _find(tmp_path, text)
     assert len(str(refused.value)) < 500
 
 
