@@ -40,6 +40,33 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What all sources together say of a hospital. `field_sources`: who said what stands in each of its fields."""
+
+    hospital: Hospital
+    other_names: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    field_sources: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A source says: the prices of this hospital are at this address. `method` and `score`: how it is known who is meant.
+
+    The method is `ccn`, `source` (the hospital is known by this record alone), or what of it agreed with a hospital
+    that was known before (see `scan.match`).
+    """
+
+    hospital: Hospital
+    url: str
+    source: str
+    method: str
+    score: float
+    page_url: str | None = None
+    location_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a source says: this hospital's price file is at this address."""
 
