@@ -4,15 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from glimmr.model import Found, Skipped
+from glimmr.net import Reply
 
 
 class Web(Protocol):
-    """The web as one run of a scan sees it: both calls keep the job's lease, and raise when the run should stop."""
+    """The web as one run of a scan sees it: every call keeps the job's lease, and raises when the run should stop."""
 
     def ask(
         self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
         """A small answer's body and headers (their names in lower case). Raises a FetchError."""
+        ...
+
+    def visit(self, url: str, *, most_bytes: int) -> Reply:
+        """A page or a text, and the address it came from after redirects. Raises a FetchError or HostRests."""
         ...
 
     def pause(self, seconds: float) -> None:
