@@ -119,6 +119,37 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What a site's cms-hpt.txt says: the prices of this location are at this address (CMS, TXT file specification).
+
+    `domain` is what was asked for the text, `hpt_url` where it stood, `place` the record's line in it.
+    """
+
+    location_name: str
+    url: str
+    domain: str
+    hpt_url: str
+    place: str
+    page_url: str | None = None
+    contact_name: str | None = None
+    contact_email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One address asked on the way to a price file. `answer` is the HTTP status, or the reason there was none.
+
+    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, missing or failed.
+    """
+
+    url: str
+    answer: str
+    verdict: str
+    final_url: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What a price file says of itself (CMS data dictionary: the general data elements)."""
 

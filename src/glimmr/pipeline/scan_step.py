@@ -10,7 +10,7 @@ from typing import Any
 from glimmr.errors import DeadlineExceeded
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.net import Client
+from glimmr.net import Client, Reply
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
@@ -92,12 +92,16 @@ class RunWeb:
         self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
         """A small answer; see `scan.Web`."""
-        self._must_go_on()
-        left_seconds = max(1.0, self._until - time.monotonic())
+        left_seconds = self._left_seconds()
         reply = self._client.get_bytes(
             url, method=method, headers=headers, body=body, tell=self._tell, deadline_seconds=left_seconds
         )
         return reply.body, reply.headers
+
+    def visit(self, url: str, *, most_bytes: int) -> Reply:
+        """A page or a text; see `scan.Web`."""
+        left_seconds = self._left_seconds()
+        return self._client.get_bytes(url, max_bytes=most_bytes, tell=self._tell, deadline_seconds=left_seconds)
 
     def pause(self, seconds: float) -> None:
         """Wait, telling how long it takes."""
@@ -106,6 +110,10 @@ class RunWeb:
             self._must_go_on()
             self._tell(pausing_seconds=round(left, 1))
             time.sleep(min(left, _WAKE_SECONDS))
+
+    def _left_seconds(self) -> float:
+        self._must_go_on()
+        return max(1.0, self._until - time.monotonic())
 
     def _must_go_on(self) -> None:
         if time.monotonic() > self._until:

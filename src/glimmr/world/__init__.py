@@ -2,6 +2,7 @@
 
 from glimmr.world.build import PRA_HOST, Expect, File, Site, World, world
 from glimmr.world.hospitals import Hospital
+from glimmr.world.hpt import pointers
 from glimmr.world.pra import PraRules
 from glimmr.world.server import Server, serve, serve_in_thread
 from glimmr.world.truth import DIGEST_COLUMNS, digest
@@ -17,6 +18,7 @@ __all__ = [
     "Site",
     "World",
     "digest",
+    "pointers",
     "serve",
     "serve_in_thread",
     "world",

@@ -7,7 +7,7 @@ from typing import Any
 
 from glimmr.world.content import Content, gzipped, sha256_of
 from glimmr.world.hospitals import Hospital, draw_hospitals
-from glimmr.world.mixes import MIXES, RECIPES, Mix, Recipe
+from glimmr.world.mixes import HPT_WAYS, MIXES, RECIPES, Mix, Recipe
 from glimmr.world.prices import Shape
 from glimmr.world.publisher import Publisher
 from glimmr.world.scripts import outcome_of, steps_of
@@ -94,10 +94,15 @@ def _expect(content: Content, script: str) -> Expect:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A virtual host: a hospital's own, or a vendor's (then `hospital` is None)."""
+    """A virtual host: a hospital's own, or a vendor's (then `hospital` is None). `hpt`: how it has its cms-hpt.txt.
+
+    `leads_to`: where its home page sends to.
+    """
 
     host: str
     hospital: Hospital | None
+    hpt: str = "good"
+    leads_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ class World:
 
 
 def world(seed: int = 7, n: int = 80, mix: str = "demo") -> World:
-    """A world of `n` hospitals. mix: demo, clean, load or faulty. Raises KeyError for another mix."""
+    """A world of `n` hospitals. mix: demo, clean, load, scan or faulty. Raises KeyError for another mix."""
     chosen = MIXES[mix]
     hospitals = draw_hospitals(seed, n, chosen.states)
     files = _with_scripts(seed, _draw_files(seed, hospitals, chosen), chosen)
@@ -128,9 +133,18 @@ def world(seed: int = 7, n: int = 80, mix: str = "demo") -> World:
     for file in files:
         for ccn in file.hospitals:
             of_ccn[ccn] = (*of_ccn.get(ccn, ()), file)
-    sites = [Site(hospital.host, hospital) for hospital in hospitals]
+    sites = [site for hospital in hospitals for site in _sites(seed, hospital, chosen)]
     sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
     return World(seed=seed, hospitals=hospitals, sites=tuple(sites), files=files, of_ccn=of_ccn)
+
+
+def _sites(seed: int, hospital: Hospital, mix: Mix) -> list[Site]:
+    """A hospital's own host, and the one beside it that has what the first one lacks."""
+    random = Random(f"{seed}/{hospital.number}/site")  # noqa: S311 - reproducible, not secret
+    hpt = random.choice(HPT_WAYS) if mix.messy_sites and random.random() < 0.5 else "good"
+    beside = {"www_only": f"www.{hospital.host}", "moved": f"h{hospital.number}.moved.test"}.get(hpt)
+    own = Site(hospital.host, hospital, hpt, leads_to=beside or "" if hpt == "moved" else "")
+    return [own, Site(beside, hospital)] if beside else [own]
 
 
 def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[File, ...]:
