@@ -15,13 +15,14 @@ from glimmr.errors import DiskFull, UsageError
 from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
-from glimmr.model import FileReport, Found, Listed, Skipped
+from glimmr.model import FileReport, Found, Skipped
 from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_file
 from glimmr.pipeline.parts import Allowance, Parts
-from glimmr.pipeline.scan_step import RunWeb, scan_job
+from glimmr.pipeline.run_web import RunWeb
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.query import PriceTable
-from glimmr.scan.sources import SOURCES
+from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
@@ -122,7 +123,7 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
         blobs=fleet.blobs(settings),
         lake=fleet.lake(settings),
         client=client,
-        sources={name: build(settings) for name, build in SOURCES.items()},
+        sources=enabled(settings),
         scratch=scratch,
         partials=settings.data / "scratch" / fleet.PARTIALS,
         alone=not fleet.is_fleet(settings),
@@ -257,7 +258,7 @@ def dry_run(
     Nothing is written.
     """
     with closing(Client(settings)) as client:
-        sources = {name: build(settings) for name, build in SOURCES.items()}
+        sources = enabled(settings)
         web = RunWeb(client, lambda **_: None, settings.scan_deadline_seconds)
         found: dict[tuple[str, str], Found] = {}
         addresses: set[str] = set()
@@ -265,8 +266,8 @@ def dry_run(
         for record in (record for name, place in asked for record in sources[name].find(place, web)):
             if isinstance(record, Skipped):
                 skipped[record.reason] += 1
-            elif isinstance(record, Listed):
-                continue  # no address to show
+            elif not isinstance(record, Found):
+                continue  # a hospital without an address
             elif record.url not in addresses and len(addresses) == limit:
                 break
             else:

@@ -51,7 +51,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A source says: the prices of this hospital are at this address. `method` and `score`: how it is known who is meant.
+    """A source says: the prices of this hospital are at this address. `method`, `score`: how it is known who is meant.
 
     The method is `ccn`, `source` (the hospital is known by this record alone), or what of it agreed with a hospital
     that was known before (see `scan.match`).

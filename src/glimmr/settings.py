@@ -76,6 +76,14 @@ class Settings(BaseSettings):
         description="A browser's User-Agent, shown to servers that refuse the honest one in every other way. Empty:"
         " never.",
     )
+    sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("cms_roster", "pra", "cms_hpt"),
+        description="The sources that are asked (comma-separated): CMS's roster of hospitals, PRA's addresses, the"
+        " cms-hpt.txt of the sites these name.",
+    )
+    sites_again_seconds: float = Field(
+        86_400.0, ge=0, description="A site's cms-hpt.txt is not asked for again within this time (see --refresh)."
+    )
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
     )
@@ -191,7 +199,7 @@ class Settings(BaseSettings):
     def _or_off(cls, value: str) -> str:
         return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all
 
-    @field_validator("allow_addresses", "connect_to", mode="before")
+    @field_validator("allow_addresses", "connect_to", "sources", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -19,8 +19,9 @@ from glimmr.pipeline.download_step import (
     reconcile_job,
 )
 from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.whose import settle
 from glimmr.publish import publish, reassign, retract
-from glimmr.stores import catalog, snapshots
+from glimmr.stores import catalog, sightings, snapshots
 from glimmr.stores.database import Connection
 from glimmr.stores.lake import Lake, Sizes
 
@@ -58,6 +59,9 @@ class PublishStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Put the price list into the four tables, then point the address at it."""
         file_id, key = job.args["file_id"], job.args["price_file_id"]
+        await asyncio.to_thread(
+            self._parts.database.write, lambda connection: settle(connection, file_id, key, utcnow())
+        )
         if key is None:
             return await self._reconcile(job, file_id, tell)
         facts = await asyncio.to_thread(
@@ -137,7 +141,7 @@ class PublishStep:
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
             must_be_known(connection, key)
-            former = snapshots.point(connection, key, file_id, now)
+            formers = [snapshots.point(connection, key, file_id, now), *_retire_moved(connection, key)]
             catalog.end(
                 connection,
                 key,
@@ -146,7 +150,7 @@ class PublishStep:
                 message=message,
                 next_try_at=next_try(outcome, now),
             )
-            return [reconcile_job(former, now)] if former else []
+            return [reconcile_job(former, now) for former in formers if former]
 
         return Result(outcome=Outcome.OK, apply=apply, rows=rows)
 
@@ -185,6 +189,17 @@ class PublishStep:
             return []
         catalog.begin(connection, [key])
         return [publish_job(file_id, key)]
+
+
+def _retire_moved(connection: Connection, key: str) -> list[str | None]:
+    """The addresses whose place this one has taken give way, now that it has prices. Returns their snapshots."""
+    formers: list[str | None] = []
+    for former in sightings.moved_to(connection, key):
+        address = catalog.address(connection, former)
+        if address is not None and address.current_file_id is not None:
+            formers.append(snapshots.leave(connection, former))
+            catalog.end(connection, former, Outcome.GONE, "moved", message="the prices have another address now")
+    return formers
 
 
 def _rows(connection: Connection, file_id: str) -> _Rows | None:

@@ -30,14 +30,14 @@ class Merged:
 
 def sighted(found: Found, candidates: Candidates) -> Sighting:
     """Whom a record means: by its CCN, else by what agrees with a hospital that is known, else itself alone."""
-    told = {"url": found.url, "source": found.source, "page_url": found.page_url}
-    if found.hospital.ccn:
-        return Sighting(hospital=found.hospital, method="ccn", score=1.0, **told)
-    meant = match(claim_of(found), candidates)
+    hospital, method, score = found.hospital, "ccn" if found.hospital.ccn else "source", 1.0
+    meant = None if hospital.ccn else match(claim_of(found), candidates)
     if isinstance(meant, Match):
-        hospital = replace(found.hospital, hospital_id=meant.hospital_id)
-        return Sighting(hospital=hospital, method=meant.method, score=meant.score, **told)
-    return Sighting(hospital=found.hospital, method="source", score=1.0, **told)
+        hospital = replace(hospital, hospital_id=meant.hospital_id)
+        method, score = meant.method, meant.score
+    return Sighting(
+        hospital=hospital, url=found.url, source=found.source, method=method, score=score, page_url=found.page_url
+    )
 
 
 def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Sighting:
@@ -82,12 +82,10 @@ def _first(pair: tuple[float, Any]) -> float:
     return pair[0]
 
 
-def merged(
-    before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]
-) -> Merged:
+def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:
     """All that is known of the hospitals that were named, with `before` what was known of them until now."""
     known: dict[str, Known] = {}
-    said = [(one.hospital, one.source, ()) for one in sightings]
+    said: list[tuple[Hospital, str, tuple[str, ...]]] = [(one.hospital, one.source, ()) for one in sightings]
     said += [(one.hospital, one.source, one.other_names) for one in listed]
     for hospital, source, names in said:
         key = hospital.hospital_id
@@ -124,7 +122,9 @@ def _with(known: Known | None, hospital: Hospital, source: str, names: Iterable[
 _OPTIONAL = tuple(name for name in _FIELDS if name not in ("name", "state"))
 
 
-def candidates_of(known: Iterable[Known], licences: Mapping[str, Iterable[tuple[str, str]]] | None = None) -> Candidates:
+def candidates_of(
+    known: Iterable[Known], licences: Mapping[str, Iterable[tuple[str, str]]] | None = None
+) -> Candidates:
     """The hospitals that are known, to be found again."""
     stated = licences or {}
     return Candidates(

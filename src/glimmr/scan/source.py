@@ -10,6 +10,10 @@ Said = Found | Listed | Pointer | Tried | Skipped
 """An address of a hospital's prices, a hospital, an address for a named location, what was asked on the way, no use."""
 
 
+EVERYWHERE = "all"
+"""The place that means every state, for a source that can be asked so."""
+
+
 class Web(Protocol):
     """The web as one run of a scan sees it: every call keeps the job's lease, and raises when the run should stop."""
 

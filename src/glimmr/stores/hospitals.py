@@ -1,6 +1,6 @@
 """What is known of hospitals, whoever said it: plain functions of the caller's transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -100,7 +100,7 @@ def identify(connection: Connection, former: str, hospital_id: str) -> list[str]
         update(address_changes).where(address_changes.c.hospital_id == former).values(hospital_id=hospital_id)
     )
     connection.execute(delete(hospitals).where(hospitals.c.hospital_id == former))
-    return [row["price_file_id"] for row in moved]
+    return [str(row["price_file_id"]) for row in moved]
 
 
 def _known(row: Any) -> Known:
@@ -112,7 +112,3 @@ def _known(row: Any) -> Known:
         field_sources=dict(row.field_sources or {}),
     )
 
-
-def names(known: Sequence[Known]) -> list[str]:
-    """Their names, for a message."""
-    return [one.hospital.name for one in known]

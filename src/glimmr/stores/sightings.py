@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update, Select
 
 from glimmr.model import Sighting
 from glimmr.stores.catalog import price_file_id, upsert
@@ -42,9 +42,7 @@ _MOVE = (
     update(price_files)
     .where(
         price_files.c.price_file_id == bindparam("id"),
-        ~exists().where(
-            and_(sightings.c.price_file_id == price_files.c.price_file_id, sightings.c.gone_at.is_(None))
-        ),
+        ~exists().where(and_(sightings.c.price_file_id == price_files.c.price_file_id, sightings.c.gone_at.is_(None))),
     )
     .values(moved_to=bindparam("to"))
 )
@@ -56,6 +54,12 @@ _SOURCES = (
     )
     .where(sightings.c.price_file_id == bindparam("id"))
     .group_by(sightings.c.source, sightings.c.place)
+)
+_LAST_CHANGE = (
+    select(address_changes.c.what)
+    .where(address_changes.c.price_file_id == bindparam("id"))
+    .order_by(address_changes.c.id.desc())
+    .limit(1)
 )
 _CHUNK = 500
 
@@ -111,9 +115,7 @@ def _moved(gone: Iterable[tuple[str, str]], fresh: Iterable[tuple[str, str]]) ->
     return {files[0]: got[key][0] for key, files in lost.items() if len(files) == 1 == len(got.get(key, ()))}
 
 
-def _write_addresses(
-    connection: Connection, links: Mapping[tuple[str, str], Sighting], now: datetime
-) -> None:
+def _write_addresses(connection: Connection, links: Mapping[tuple[str, str], Sighting], now: datetime) -> None:
     rows = {
         file: {
             "price_file_id": file,
@@ -183,11 +185,12 @@ def _note(
     connection: Connection, source: str, seen: Seen, links: Mapping[tuple[str, str], Sighting], now: datetime
 ) -> None:
     """The history: what is new, what is named no more, what moved where."""
-    rows: list[dict[str, Any]] = []
-    first = {file: hospital for file, hospital in reversed(list(links))}
-    for file in seen.ids:
-        if file in seen.new:
-            rows.append({"price_file_id": file, "hospital_id": first[file], "what": "new", "detail": ""})
+    first = dict(reversed(list(links)))
+    rows: list[dict[str, Any]] = [
+        {"price_file_id": file, "hospital_id": first[file], "what": "new", "detail": ""}
+        for file in seen.ids
+        if file in seen.new
+    ]
     for file, hospital in seen.gone:
         to = seen.moved.get(file)
         what, detail = ("moved", to) if to else ("unlisted", "")
@@ -196,15 +199,18 @@ def _note(
         connection.execute(address_changes.insert(), [row | {"at": now, "source": source} for row in rows])
 
 
-def note(connection: Connection, price_file_id: str, what: str, detail: str, now: datetime) -> None:
-    """Something happened to an address that no source said."""
+def note(
+    connection: Connection, price_file_id: str, what: str, now: datetime, *, detail: str = "", after: str | None = None
+) -> None:
+    """Something happened to an address that no source said, unless that was noted last; only `after` that, if given."""
+    last = connection.execute(_LAST_CHANGE, {"id": price_file_id}).scalar()
+    if last == what or (after is not None and last != after):
+        return
     row = {"price_file_id": price_file_id, "what": what, "detail": detail, "at": now}
     connection.execute(address_changes.insert(), row)
 
 
-def answered(
-    connection: Connection, source: str, place: str, now: datetime, *, outcome: str, **facts: Any
-) -> None:
+def answered(connection: Connection, source: str, place: str, now: datetime, *, outcome: str, **facts: Any) -> None:
     """How a source answered, in place of its last answer. Without numbers it could not say: those it said stay."""
     said = outcome == "ok"
     row: dict[str, Any] = {
@@ -265,6 +271,6 @@ def _several(connection: Connection, statement: Any, ids: Sequence[str]) -> list
     return [key for part in parts for key in connection.execute(statement, {"ids": part}).scalars()]
 
 
-def _pairs(connection: Connection, statement: Any, ids: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(connection: Connection, statement: Select[tuple[str, str]], ids: Sequence[str]) -> list[tuple[str, str]]:
     parts = (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))
-    return [(one, other) for part in parts for one, other in connection.execute(statement, {"ids": part})]
+    return [pair._tuple() for part in parts for pair in connection.execute(statement, {"ids": part})]

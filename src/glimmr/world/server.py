@@ -53,6 +53,7 @@ class Server:
             "GLIMMR_CONNECT_TO": f"*=127.0.0.1:{self.port}",
             "GLIMMR_ALLOW_ADDRESSES": "127.0.0.0/8",
             "GLIMMR_PRA_URL": f"http://{PRA_HOST}",
+            "GLIMMR_SOURCES": "pra",
         }
 
     def requests_for(self, url: str) -> list[dict[str, Any]]:

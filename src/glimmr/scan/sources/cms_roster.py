@@ -14,10 +14,9 @@ from glimmr.scan.exempt import exempt_reason
 from glimmr.scan.identity import clean_ccn, hospital_id, is_name, parent_ccn
 from glimmr.scan.places import place_code
 from glimmr.scan.rows import BrokenList, folded, pick, rows
-from glimmr.scan.source import Web
+from glimmr.scan.source import EVERYWHERE, Web
 
 T = TypeVar("T")
-EVERYWHERE = "all"
 _PAGE_ROWS = 1500  # the most the API gives in one answer
 _ENROLLMENT_ROWS = 5000
 _TITLE = "hospital enrollments"
