@@ -11,8 +11,8 @@ from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.identity import hospital_id
 from glimmr.scan.match import Claim, Match, claim_of, match
 
-# Whose word counts more: CMS's own lists, then who looks after addresses, then a hospital's own site, then a list.
-_RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "cms_hpt", "page", "listing"))}
+# Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
+_RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing", "cms_hpt", "page"))}
 _FIELDS = tuple(one.name for one in fields(Hospital) if one.name != "hospital_id")
 _LIKE_AT_HOME = 0.35  # at a hospital's own site a name of this likeness means it, where no other one there is near
 _MARGIN = 0.1
