@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from glimmr.errors import FetchError, Gone, HostRests, HttpError, NotFound
+from glimmr.errors import FetchError, HostRests
 from glimmr.model import Lead, Skipped, Tried
-from glimmr.net import Reply, normalise, redact
-from glimmr.retry import decide
+from glimmr.net import Reply, normalise
 from glimmr.scan.source import Web
+from glimmr.scan.visits import answered, failed
 from glimmr.sniff import Kind, PageLink, is_data, page_links, sniff
 
 _MOST_BYTES = 4 * 2**20  # of a page
@@ -72,18 +72,9 @@ def _ask(url: str, web: Web) -> tuple[Tried, Reply | None]:
     try:
         reply = web.visit(url, most_bytes=_MOST_BYTES)
     except (FetchError, HostRests) as error:
-        answer = str(error.status) if isinstance(error, HttpError) else decide(error).reason
-        verdict = "missing" if isinstance(error, NotFound | Gone) else "failed"
-        return Tried(url=redact(url), answer=answer, verdict=verdict), None
+        return failed(url, error), None
     is_page = sniff(reply.body) is Kind.HTML
-    final = redact(reply.final_url)
-    told = Tried(
-        url=redact(url),
-        answer=str(reply.status),
-        verdict="page" if is_page else "no_page",
-        final_url=final if final != redact(url) else None,
-    )
-    return told, reply if is_page else None
+    return answered(url, reply, "page" if is_page else "no_page"), reply if is_page else None
 
 
 def _rank(link: PageLink) -> int:
