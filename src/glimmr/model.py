@@ -136,10 +136,24 @@ class Pointer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """A link of a hospital's page that may lead to a price file; only the file's own header proves it.
+
+    `text` are the link's words; the higher the `rank`, the likelier. `domain` is what was asked.
+    """
+
+    url: str
+    page_url: str
+    domain: str
+    text: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """One address asked on the way to a price file. `answer` is the HTTP status, or the reason there was none.
 
-    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, missing or failed.
+    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, no_page, missing or failed.
     """
 
     url: str

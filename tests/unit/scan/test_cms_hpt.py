@@ -23,7 +23,8 @@ Said = list[Pointer | Tried | Skipped]
 
 def ask(place: str, server: HttpServer, **given: str) -> Said:
     """Every host, on whatever port, is this server."""
-    settings = load(connect_to=f"*=127.0.0.1:{server.port}", allow_addresses="127.0.0.0/8", **given)
+    given = {"connect_to": f"*=127.0.0.1:{server.port}", "allow_addresses": "127.0.0.0/8"} | given
+    settings = load(**given)
     with closing(Client(settings)) as client:
         return list(CmsHpt().find(place, RunWeb(client, lambda **_: None, 60)))
 
@@ -136,6 +137,30 @@ def test_a_site_without_tls_is_asked_without() -> None:
         ("https://h.example/cms-hpt.txt", "connect_timeout", "failed"),
         ("http://h.example/cms-hpt.txt", "200", "hpt"),
     ]
+
+
+def test_a_site_that_sends_to_a_dead_host_is_not_dead_itself() -> None:
+    with HttpServer({ROOT: redirect("http://dead.example/"), WELL_KNOWN: answer(TEXT)}) as server:
+        alive = f"127.0.0.1:{server.port}"
+        said = ask(
+            "http://h.example", server, connect_to=f"*.h.example={alive},h.example={alive},dead.example=127.0.0.1:1"
+        )
+    assert tried(said)[0] == ("http://h.example/cms-hpt.txt", "connection_refused", "failed")
+    assert tried(said)[-1] == ("http://h.example/.well-known/cms-hpt.txt", "200", "hpt")
+
+
+def test_a_host_that_is_left_alone_is_a_reason_too() -> None:
+    broken = dict.fromkeys((ROOT, "/", WELL_KNOWN), raw(b"", then="reset"))
+    with HttpServer(broken) as server:
+        settings = load(connect_to=f"*=127.0.0.1:{server.port}", allow_addresses="127.0.0.0/8")
+        with closing(Client(settings)) as client:
+            web = RunWeb(client, lambda **_: None, 60)
+            said = [list(CmsHpt().find("http://h.example", web)) for _ in range(4)]
+        asked = len(server.requests)
+    last = said[-1][-1]
+    assert isinstance(last, Skipped)
+    assert last.reason == "its site was not reached: host_rests"
+    assert asked < 24
 
 
 @pytest.mark.parametrize("place", ["", "ftp://h.example", "mailto:x@h.example", "two words"])

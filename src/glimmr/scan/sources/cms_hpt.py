@@ -7,23 +7,20 @@ from glimmr.errors import (
     ConnectionRefused,
     ConnectTimeout,
     FetchError,
-    Gone,
     HostRests,
-    HttpError,
     NameLookupFailed,
     NameNotFound,
-    NotFound,
     TlsExpired,
     TlsHandshake,
     TlsUntrusted,
 )
-from glimmr.model import Finding, Pointer, Skipped, Tried
+from glimmr.model import Pointer, Skipped, Tried
 from glimmr.net import Reply, normalise, redact
-from glimmr.retry import decide
 from glimmr.scan.hpt_text import HptRecord, read_hpt
 from glimmr.scan.hpt_urls import absolute
 from glimmr.scan.identity import is_name
 from glimmr.scan.source import Web
+from glimmr.scan.visits import answered, failed
 
 _ROOT, _WELL_KNOWN = "/cms-hpt.txt", "/.well-known/cms-hpt.txt"  # the rule wants it at the root; some use RFC 8615
 _MOST_BYTES = 16 * 2**20  # of an answer; the reader reads the beginning of what is longer
@@ -84,12 +81,10 @@ class _Search:
         return f"its site was not reached: {self._said[0].answer}" if self._said else "nothing was asked"
 
     def _steps(self) -> Iterator[Tried]:
-        later: list[str] = []
         for origin in self._origins:  # grows while it is gone through
             yield from self._text(origin, _ROOT)
             yield from self._home(origin)
-            later.append(origin)
-        for origin in later:
+        for origin in self._origins:
             yield from self._text(origin, _WELL_KNOWN)
 
     def _text(self, origin: str, path: str) -> Iterator[Tried]:
@@ -98,7 +93,7 @@ class _Search:
             text = read_hpt(answer.body)
             if text.verdict == "hpt":
                 self.found = answer.final_url, text.records
-            yield _tried(origin + path, answer, text.verdict, text.findings)
+            yield answered(origin + path, answer, text.verdict, text.findings)
         elif answer is not None:
             yield answer
 
@@ -109,7 +104,7 @@ class _Search:
             final = _origin(answer.final_url)
             self._been.add(final + "/")
             self._follow(final)
-            yield _tried(origin + "/", answer, "page")
+            yield answered(origin + "/", answer, "page")
         elif answer is not None:
             yield answer
 
@@ -123,15 +118,15 @@ class _Search:
             reply = self._web.visit(url, most_bytes=_MOST_BYTES)
         except (FetchError, HostRests) as error:
             self._note(origin, error)
-            missing = isinstance(error, NotFound | Gone)
-            answer = str(error.status) if isinstance(error, HttpError) else decide(error).reason
-            return Tried(url=redact(url), answer=answer, verdict="missing" if missing else "failed")
+            return failed(url, error)
         self._been.add(reply.final_url)
         return reply
 
     def _note(self, origin: str, error: FetchError | HostRests) -> None:
-        if isinstance(error, FetchError) and error.url:
-            self._been.add(error.url)
+        where = error.url if isinstance(error, FetchError) and error.url else origin
+        self._been.add(where)
+        if _origin(where) != origin:
+            return  # where it sent us is not there; it is
         if isinstance(error, _NOBODY_THERE + _NO_TLS):
             self._dead.add(origin)
         if isinstance(error, _NO_TLS) and origin.startswith("https://") and not urlsplit(origin).port:
@@ -141,17 +136,6 @@ class _Search:
         if origin not in self._origins:
             at = next((at for at, known in enumerate(self._origins) if known + _ROOT not in self._been), None)
             self._origins.insert(len(self._origins) if at is None else at, origin)
-
-
-def _tried(url: str, reply: Reply, verdict: str, findings: tuple[Finding, ...] = ()) -> Tried:
-    final = redact(reply.final_url)
-    return Tried(
-        url=redact(url),
-        answer=str(reply.status),
-        verdict=verdict,
-        final_url=final if final != redact(url) else None,
-        findings=findings,
-    )
 
 
 def _pointer(record: HptRecord, text_url: str, domain: str) -> Pointer | Skipped:
