@@ -64,7 +64,7 @@ def merge(said: Iterable[Found | Listed]) -> Everything:
     doubts: dict[tuple[str, str], Doubt] = {}
     for record in sorted(said, key=_order):
         found = match(claim_of(record), known)
-        key, method, score = record.hospital.hospital_id, "source", 1.0
+        key, method, score = record.hospital.hospital_id, "ccn" if record.hospital.ccn else "source", 1.0
         if isinstance(found, Match):
             key, method, score = found.hospital_id, found.method, found.score
         elif key in hospitals:

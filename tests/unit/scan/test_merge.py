@@ -53,6 +53,13 @@ def test_one_hospital_has_many_files_and_one_file_many_hospitals() -> None:
     assert len(owners) == 2
 
 
+def test_a_ccn_the_roster_lacks_is_a_hospital_of_its_own() -> None:
+    rehab = found("Central Vermont Medical Center", "https://rehab.example/x.csv", "pra", "473025")
+    everything = merge([*ROSTER, rehab])
+    assert [(link.hospital_id, link.method) for link in everything.links] == [("473025", "ccn")]
+    assert everything.hospitals["470001"].other_names == {}
+
+
 def test_who_is_in_doubt_stays_apart_and_is_told() -> None:
     everything = merge(SAID)
     (doubt,) = everything.doubts
