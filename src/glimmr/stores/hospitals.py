@@ -111,4 +111,3 @@ def _known(row: Any) -> Known:
         sources=tuple(row.sources),
         field_sources=dict(row.field_sources or {}),
     )
-

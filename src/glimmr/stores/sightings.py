@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, update, Select
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from glimmr.model import Sighting
 from glimmr.stores.catalog import price_file_id, upsert
@@ -86,7 +86,7 @@ def see(connection: Connection, source: str, place: str, said: Sequence[Sighting
     links = {(price_file_id(one.url), one.hospital.hospital_id): one for one in said}
     ids = list(dict.fromkeys(key for key, _ in links))
     known = set(_several(connection, _KNOWN, ids))
-    linked = {(file, hospital) for file, hospital in _pairs(connection, _LINKED, ids)}
+    linked = _pairs(connection, ids)
     before = {(file, hospital) for file, hospital in connection.execute(_LIVE, {"source": source, "place": place})}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
@@ -271,6 +271,9 @@ def _several(connection: Connection, statement: Any, ids: Sequence[str]) -> list
     return [key for part in parts for key in connection.execute(statement, {"ids": part}).scalars()]
 
 
-def _pairs(connection: Connection, statement: Select[tuple[str, str]], ids: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(connection: Connection, ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Address and hospital of the links that these addresses have already."""
     parts = (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))
-    return [pair._tuple() for part in parts for pair in connection.execute(statement, {"ids": part})]
+    return {
+        (row.price_file_id, row.hospital_id) for part in parts for row in connection.execute(_LINKED, {"ids": part})
+    }

@@ -82,7 +82,7 @@ class Pra:
         path = "/facility/search?" + urlencode({"search": "", "searchstate": state})
         try:
             answer = _answer(self._get(path, web), state)
-            ended = bool(str(answer)) if isinstance(answer, _Complaint) else False
+            ended = isinstance(answer, _Complaint) and bool(str(answer))
         except (AuthRequired, Forbidden):
             answer, ended = _Complaint(), True
         if ended:  # the session ended early: once more with a new one
