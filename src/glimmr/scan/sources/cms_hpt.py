@@ -78,7 +78,7 @@ class _Search:
             return "what stands for its cms-hpt.txt is none"
         if "missing" in said:
             return "it has no cms-hpt.txt"
-        return f"its site was not reached: {self._said[0].answer}" if self._said else "nothing was asked"
+        return f"its site was not reached: {self._said[0].answer}"
 
     def _steps(self) -> Iterator[Tried]:
         for origin in self._origins:  # grows while it is gone through
