@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,14 +65,20 @@ def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3_server.bucket()
 
 
-@pytest.fixture
-def sqlite_database_url(tmp_path: Path) -> str:
-    """A new SQLite file with the schema."""
-    url = sqlite_url(tmp_path / "glimmr.sqlite")
-    database = Database(url)
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema and nothing in it, to be copied: faster than a new one."""
+    path = tmp_path_factory.mktemp("schema") / "glimmr.sqlite"
+    database = Database(sqlite_url(path))
     migrate(database)
     database.close()
-    return url
+    return path
+
+
+@pytest.fixture
+def sqlite_database_url(schema: Path, tmp_path: Path) -> str:
+    """A new SQLite file with the schema."""
+    return sqlite_url(shutil.copy(schema, tmp_path))
 
 
 @pytest.fixture

@@ -8,16 +8,17 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from glimmr import events, fleet
-from glimmr.errors import DiskFull, UsageError
+from glimmr.errors import DiskFull, LocalFault, UsageError
 from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
 from glimmr.model import FileReport, Found, Skipped
 from glimmr.net import Client, redact
-from glimmr.pipeline import line, one_file
+from glimmr.pipeline import line, one_address, one_file, one_snapshot
+from glimmr.pipeline.delivery import Target
 from glimmr.pipeline.parts import Allowance, Parts
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
@@ -26,6 +27,7 @@ from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
+from glimmr.stores.scratch import PARTIALS, check_scratch, make_scratch, scratch_of
 from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
 from glimmr.watch.doctor import examine, remaining
@@ -73,7 +75,8 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
     already, or what a fleet lacks, DiskFull when there is too little space to begin.
     """
     alone = not fleet.is_fleet(settings)
-    home = _alone(settings.data, _WAIT) if alone else fleet.own_scratch(settings)
+    make_scratch(settings)
+    home = _alone(settings, _WAIT) if alone else fleet.own_scratch(settings)
     with crash_points.heeded(settings.crash_at), home as scratch:
         check_space(settings)
         with (
@@ -95,7 +98,7 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
 
 
 def check_space(settings: Settings) -> None:
-    """Raises DiskFull when the data folder's disk has less free space than the setting asks for."""
+    """Raises DiskFull when the disk of the data folder or of scratch has less free space than the setting asks for."""
     settings.data.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data).free
     if free < settings.min_free_bytes:
@@ -104,16 +107,18 @@ def check_space(settings: Settings) -> None:
             f"only {free / _GB:.1f} GB are free on the disk of {settings.data.resolve()}, and {needed / _GB:.1f} GB are"
             " needed to begin: free some, name another folder with --data, or lower GLIMMR_MIN_FREE_BYTES"
         )
+    check_scratch(settings)
 
 
 @contextmanager
-def _alone(folder: Path, otherwise: str) -> Generator[Path]:
+def _alone(settings: Settings, otherwise: str) -> Generator[Path]:
     """The lock on the data folder; yields its scratch folder. `otherwise`: what to do when another process has it."""
+    folder = settings.data
     lock = FolderLock.take(folder)
     if lock is None:
         raise UsageError(f"process {holder(folder) or '(unknown)'} works in {folder}{otherwise}")
     with lock:
-        yield folder / "scratch"
+        yield scratch_of(settings)
 
 
 def _parts(settings: Settings, database: Database, client: Client, scratch: Path) -> Parts:
@@ -125,7 +130,7 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
         client=client,
         sources=enabled(settings),
         scratch=scratch,
-        partials=settings.data / "scratch" / fleet.PARTIALS,
+        partials=scratch_of(settings) / PARTIALS,
         alone=not fleet.is_fleet(settings),
     )
 
@@ -140,7 +145,7 @@ def _clear(scratch: Path) -> None:
     except OSError as error:
         raise UsageError(f"{scratch} cannot be a folder ({error.strerror}): remove it or mount it") from error
     for left in scratch.iterdir():
-        if left.name == fleet.PARTIALS:
+        if left.name == PARTIALS:
             continue  # downloads go on from there
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
@@ -171,8 +176,20 @@ def _nothing_yet(settings: Settings) -> UsageError:
 def status(settings: Settings) -> dict[str, Any]:
     """What is known, how the files ended, what is going on. Raises UsageError when there is nothing yet."""
     with looking(settings) as database:
-        said = {"working_pid": holder(settings.data), "redis": fleet.redis_status(settings)}
+        said = {
+            "working_pid": holder(settings.data),
+            "redis": fleet.redis_status(settings),
+            "scratch": _scratch_status(settings),
+        }
         return report.status(database) | said
+
+
+def _scratch_status(settings: Settings) -> dict[str, Any]:
+    told: dict[str, Any] = {"folder": str(scratch_of(settings)), "free_bytes": None, "fault": None}
+    try:
+        return told | {"free_bytes": check_scratch(settings)}
+    except LocalFault as fault:
+        return told | {"fault": str(fault)}
 
 
 def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, Any]]:
@@ -221,7 +238,7 @@ def prioritize(settings: Settings, priority: int, **meant: Any) -> Counter[str]:
 def _ordering(settings: Settings) -> Generator[Parts]:
     """The line for who gives orders: small transactions beside whoever works, so no lock is needed for them."""
     with looking(settings) as database, closing(Client(settings)) as client:
-        yield _parts(settings, database, client, settings.data / "scratch")
+        yield _parts(settings, database, client, scratch_of(settings))
 
 
 def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]:
@@ -230,11 +247,11 @@ def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]
     Raises UsageError when there is nothing yet, or another process works in the data folder and repairs by itself.
     """
     alone = not fleet.is_fleet(settings)
-    with looking(settings) as database, _alone(settings.data, _NO_FIX) if fix and alone else nullcontext():
+    with looking(settings) as database, _alone(settings, _NO_FIX) if fix and alone else nullcontext():
         if fix:
             migrate(database)
         with closing(Client(settings)) as client:
-            scratch = settings.data / "scratch"
+            scratch = scratch_of(settings)
             parts = _parts(settings, database, client, scratch if alone else scratch / "doctor")
             examined = examine(line.everything(parts), line.cure(parts) if fix else None)
     return examined, remaining(examined)
@@ -301,3 +318,15 @@ async def read_one(
     """Read one file by itself; see `pipeline.one_file`."""
     with closing(Client(settings)) as client:
         return await one_file.read_one(settings, client, source, to, tell, is_folder=is_folder)
+
+
+async def bring_one(settings: Settings, url: str, target: Target, tell: Tell) -> one_address.Brought:
+    """Bring one address home by itself; see `pipeline.one_address`."""
+    with closing(Client(settings)) as client:
+        return await one_address.bring_one(settings, client, url, target, tell)
+
+
+async def hand_out(settings: Settings, file_id: str, to: Target | BinaryIO, tell: Tell) -> dict[str, Any]:
+    """Copy a snapshot's bytes from the shelf; see `pipeline.one_snapshot`. Raises UsageError when there is none yet."""
+    with looking(settings) as database:
+        return await one_snapshot.hand_out(database, fleet.blobs(settings), file_id, to, tell)

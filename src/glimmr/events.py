@@ -28,7 +28,9 @@ FETCH_ENDED = Event("fetch.ended", "an address answered: its bytes are on the sh
 OBJECT_SYNCED = Event("object.synced", "the bytes of an object are on the disk; it has no name on the shelf yet")
 OBJECT_NAMED = Event("object.named", "an object has its name on the shelf; the disk may not know the name yet")
 OBJECT_PLACED = Event("object.placed", "an object is on its shelf, durable")
-OBJECT_SWEPT = Event("object.swept", "an object of the price table that nothing names any more was deleted")
+OBJECT_SWEPT = Event(
+    "object.swept", "an object was deleted: of the price table, and named by nothing, or bytes that are not kept"
+)
 PARSE_STARTED = Event("parse.started", "a child process began to read a snapshot")
 PARSE_READ = Event("parse.read", "a child process read a snapshot; what it wrote is still in scratch")
 PARSE_ENDED = Event("parse.ended", "a snapshot was read, and its price list is on the shelf, unnamed")

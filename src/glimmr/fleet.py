@@ -7,6 +7,7 @@ import socket
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,9 @@ from glimmr.stores.database import Database, sqlite_url
 from glimmr.stores.folder_lock import FolderLock
 from glimmr.stores.hosts import HostBook
 from glimmr.stores.lake import Lake
+from glimmr.stores.scratch import PARTIALS, scratch_of
 from glimmr.stores.turns import FleetTurns
 
-PARTIALS = "partial"
-"""The folder in scratch that outlives processes."""
 _WHAT = {
     "database_url": "the PostgreSQL all its processes share",
     "store_url": "where all of them keep bytes and prices: an object store's URL, or a folder all of them see",
@@ -114,17 +114,18 @@ def _installed(name: str) -> Generator[None]:
 def hosts(settings: Settings, database: Database) -> Generator[Hosts]:
     """What is known of the hosts that are asked; in a fleet all processes count as one."""
     book = HostBook(database)
+    known = partial(Hosts, book=book, scale=settings.retry_scale, crawl_delay_seconds=settings.crawl_delay_seconds)
     if not is_fleet(settings):
-        yield Hosts(LocalPoliteness(settings.connections_per_host), book, scale=settings.retry_scale)
+        yield known(LocalPoliteness(settings.connections_per_host))
         return
     with closing(FleetTurns(database, settings.connections_per_host, f"{socket.gethostname()}-{os.getpid()}")) as turns:
-        yield Hosts(turns, book, scale=settings.retry_scale)
+        yield known(turns)
 
 
 @contextmanager
 def own_scratch(settings: Settings) -> Generator[Path]:
     """A scratch folder of this process alone, gone afterwards; those that dead processes left are swept away."""
-    root = settings.data / "scratch"
+    root = scratch_of(settings)
     mine = root / f"{socket.gethostname()}-{os.getpid()}"
     lock = FolderLock.take(mine)
     if lock is None:

@@ -1,5 +1,6 @@
 """The nouns: frozen, without I/O."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -64,6 +65,7 @@ class Sighting:
     score: float
     page_url: str | None = None
     location_name: str | None = None
+    size_bytes: int | None = None  # as the source says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class Found:
     url: str
     source: str
     page_url: str | None = None
+    size_bytes: int | None = None  # as the source saw it: maybe long ago
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,14 @@ class Skipped:
 
     record: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranges:
+    """Five ranges of a large file by their sha256 (hex), in order: what tells at little cost whether it changed."""
+
+    size_bytes: int  # of the file
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,15 @@ class Fetched:
     last_modified: str | None = None
     content_type: str | None = None
     disposition_name: str | None = None
+    weaknesses: tuple[str, ...] = ()  # codes of WEAK_TRANSPORT
+    ranges: Ranges | None = None  # of a large file
+
+
+# What makes the way on which bytes came less safe than it should be; each is a finding about them.
+WEAK_TRANSPORT: Mapping[str, str] = {
+    "GL-TLS-INSECURE": "the file came from a host of GLIMMR_INSECURE_HOSTS, whose certificate was not checked",
+    "GL-TLS-LEGACY": "the file came from a host that speaks only old TLS, which somebody on the way can break",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +281,25 @@ def _finding(facts: dict[str, Any]) -> Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a host is left alone between two requests. Moments are seconds since 1970.
+
+    `crawl_seconds` is what its robots.txt asked for at `robots_at`, `slower_seconds` what its 429s made of us; the next
+    request may be sent at `next_at`.
+    """
+
+    crawl_seconds: float = 0.0
+    slower_seconds: float = 0.0
+    robots_at: float = 0.0
+    next_at: float = 0.0
+
+    @property
+    def gap_seconds(self) -> float:
+        """Between two requests."""
+        return max(self.crawl_seconds, self.slower_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a host stands. Moments are seconds since 1970; `until` 0 means that it does not rest.
 
@@ -271,6 +310,7 @@ class Standing:
     since: float = 0.0
     until: float = 0.0
     opened: int = 0
+    pace: Pace = Pace()
 
     @property
     def is_open(self) -> bool:

@@ -59,6 +59,7 @@ MEANINGS: dict[Outcome, Meaning] = {
         "the address still serves the bytes we have",
         "not_modified",
         "same_bytes",
+        "same_ranges",
     ),
     Outcome.GONE: _meaning(
         _PUBLISHER,

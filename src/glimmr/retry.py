@@ -205,6 +205,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     BaseException: _ours(Outcome.INTERNAL_ERROR, "unclassified", 3),
 }
 _INTERNAL_SERVER_ERROR = _again("server_error", 4)  # 500 is rarely mended by waiting
+_CUT_AS_PUBLISHED = _never(Outcome.INCOMPLETE, "suspect_truncated")  # all that was announced came, and it is cut
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE))
 
 # When an address that ended so is asked again without being told to.
@@ -241,6 +242,8 @@ def rule_for(error: BaseException) -> Rule:
     """The most specific row for an error."""
     if isinstance(error, errors.HttpError) and error.status == 500:
         return _INTERNAL_SERVER_ERROR
+    if isinstance(error, errors.CutShort) and error.reason == _CUT_AS_PUBLISHED.reason:
+        return _CUT_AS_PUBLISHED
     if isinstance(error, OSError) and error.errno in _DISK:
         return _LOCAL
     return next(RULES[kind] for kind in type(error).__mro__ if kind in RULES)
@@ -266,9 +269,9 @@ def _next_alternate(rule: Rule, reason: str, history: History, policy: Policy) -
 def _delay(error: BaseException, rule: Rule, reason: str, history: History, policy: Policy) -> float:
     before = history.failures if rule.delays is _SCHEDULE else history.same(reason)
     ours = rule.delays[min(before, len(rule.delays) - 1)] * policy.scale
-    if rule.klass is not Class.WAIT:
+    if rule.klass not in (Class.WAIT, Class.REDISCOVER):
         return ours * policy.jitter()
-    ours *= max(1.0, policy.jitter())  # an overloaded server is never asked early
+    ours *= max(1.0, policy.jitter())  # an overloaded server is never asked early, nor is a missing name called gone
     said = error.retry_after_seconds if isinstance(error, errors.HttpError) else None
     if said is None:
         return ours

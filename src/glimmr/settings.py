@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path("glimmr-data"), description="Folder of everything Glimmr keeps: database, bytes, price table, scratch."
     )
+    scratch: Path | None = Field(
+        None,
+        description="Folder in which downloads grow, where the data folder's disk is too small or too slow for them:"
+        " made when there is none, and needs `GLIMMR_MIN_FREE_BYTES`. Each data folder has a folder of its own in it."
+        " Empty: `scratch` in the data folder.",
+    )
     database_url: str = Field(
         "",
         description="PostgreSQL (14 or newer) of a fleet, `postgresql://user@host/name`; needs `GLIMMR_STORE_URL`."
@@ -70,6 +76,11 @@ class Settings(BaseSettings):
         (), description="`host=ip:port` (comma-separated; host may be `*.name`): where to connect to instead."
     )
     ca_bundle: str = Field("", description="File of trusted certificates; default is the system's.")
+    insecure_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts (comma-separated; may be `*.name`) whose certificates are not checked: anybody on the way"
+        " can change what they send. What came so has the finding `GL-TLS-INSECURE`.",
+    )
     contact: str = Field("", description="E-mail or address told to servers in the User-Agent.")
     browser_agent: str = Field(
         "",
@@ -110,6 +121,19 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="Price lists published at a time; more only wait for each other's commits."
     )
     connections_per_host: int = Field(2, ge=1, le=1024, description="Connections to one host at a time.")
+    bandwidth_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes per second that one process receives, all its downloads together, in fair shares."
+        " 0: no limit.",
+    )
+    crawl_delay_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="Longest pause between two requests of one host that its robots.txt (Crawl-delay) is given."
+        " 0: no robots.txt is asked for.",
+    )
     connect_timeout_seconds: float = Field(20.0, gt=0, le=86_400, description="Longest wait for a connection.")
     header_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for the answer's header.")
     min_rate_bytes: int = Field(1024, ge=1, description="Fewest bytes per second, over the stall time.")
@@ -120,6 +144,12 @@ class Settings(BaseSettings):
     )
     download_deadline_cap_seconds: float = Field(
         43_200.0, gt=0, description="Most time allowed for a whole download, however large."
+    )
+    whole_fetch_seconds: float = Field(
+        604_800.0,
+        ge=0,
+        description="A large file whose server does not say whether it changed is compared with the bytes we have by"
+        " five ranges of 1 MiB; once they are older than this, it is brought home whole. 0: always whole.",
     )
     max_file_bytes: int = Field(20 * 2**30, ge=1, description="Largest file that is brought home.")
     max_unpacked_bytes: int = Field(20 * 2**30, ge=1, description="Largest size a container may unpack to.")
@@ -165,6 +195,12 @@ class Settings(BaseSettings):
         " exit 75, to be started again. 0: never.",
     )
     min_free_bytes: int = Field(2 * 2**30, ge=0, description="Free disk space below which no work starts.")
+    keep_bytes: Literal["all", "previous", "current", "none"] = Field(
+        "previous",
+        description="Whose bytes are kept, beside those not read yet: `current`, each address's current snapshot and"
+        " its last answer; `previous`, the one published before it, too; `all`, every one; `none`, only those that were"
+        " not published. Prices stay whatever is kept. Deleted when old jobs are removed.",
+    )
     keep_unreferenced_seconds: float = Field(
         7 * 86_400.0, ge=0, description="Age at which bytes that belong to no snapshot are deleted."
     )
@@ -199,7 +235,7 @@ class Settings(BaseSettings):
     def _or_off(cls, value: str) -> str:
         return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all
 
-    @field_validator("allow_addresses", "connect_to", "sources", mode="before")
+    @field_validator("allow_addresses", "connect_to", "insecure_hosts", "sources", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from glimmr.world import Server, serve_in_thread, world
+from tests.support import prefork
 from tests.support.prefork import Prefork
 from tests.support.sweep import Point, Sweep
 
@@ -16,9 +17,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def program() -> Iterator[Prefork]:
-    with Prefork() as running:
-        yield running
+def program() -> Prefork:
+    return prefork.program()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.support.sweep import (
 )
 
 Swept = Callable[[Sweep, list[Point]], list[str]]
-CHUNKS = 4
+CHUNKS = 2
 
 
 def test_every_event_is_a_point_of_some_sweep() -> None:

@@ -41,7 +41,7 @@ def replay(settings: Settings, jobs: list[NewJob], dice: random.Random) -> None:
         asyncio.run(app.serve(parts, drain=True, stop=asyncio.Event()))
 
 
-@pytest.mark.parametrize("files", [10, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("files", [4, pytest.param(60, marks=pytest.mark.long)])
 def test_every_job_put_three_times_in_any_order_changes_no_row(
     files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: object
 ) -> None:

@@ -2,7 +2,11 @@
 
 import asyncio
 import signal
+import subprocess
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +15,55 @@ import pytest
 
 from glimmr.jobs.job import NewJob, Terms
 from glimmr.stores.database import Database
-from glimmr.world import serve_in_thread, world
+from glimmr.world import File, serve_in_thread, world
 from tests.support import line
 from tests.support.fleet import Fleet, is_stopped, thaw, told, until
 from tests.support.servers import PostgreSql, RedisServer
 from tests.unit.jobs.toys import Toy, history, put, take, work_off
 
 LEASE_SECONDS = 4.0
+ATTEMPTS = "SELECT * FROM attempts ORDER BY job_id, number"
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """A worker that sleeps, and what the others did meanwhile."""
+
+    fleet: Fleet
+    file: File
+    log: Path
+    zombie: "subprocess.Popen[bytes]"
+    heir: "subprocess.Popen[bytes]"
+    rescued_after_seconds: float
+    attempts: list[dict[str, Any]]
+    digest: str
+
+    def must_stand_unchanged(self) -> None:
+        """Nothing was written since, and the price table is the one of an undisturbed run."""
+        assert self.fleet.rows(ATTEMPTS) == self.attempts
+        assert line.digests(self.fleet.store) == {self.file.expect.sha256: self.file.expect.digest}
+        assert self.fleet.audit(urls={self.file.url}, digest=self.digest) == []
+
+
+@contextmanager
+def asleep(folder: Path, postgresql: PostgreSql, redis_server: RedisServer | None, crash_at: str) -> Generator[Asleep]:
+    """A worker stopped where `crash_at` says, for twice its lease: another one has done its job."""
+    built = world(seed=5, n=24, mix="clean")
+    file = next(f for f in built.files if f.kind == "tall" and f.expect.rates)
+    log = folder / "told"
+    with (
+        serve_in_thread(built) as server,
+        Fleet(folder, server, postgresql, redis_server, GLIMMR_LEASE_SECONDS=str(LEASE_SECONDS)) as fleet,
+    ):
+        listed = line.write_list(folder / "list.csv", [("H", "VT", "470001", file.url)])
+        zombie = fleet.start("run", "--from", listed, GLIMMR_CRASH_AT=f"log:{log},{crash_at}")
+        until(lambda: is_stopped(zombie))
+        asleep_since = time.monotonic()
+        heir = fleet.start("worker")
+        seconds = until(lambda: fleet.count("SELECT count(*) FROM attempts WHERE ended_as = 'rescued'"))
+        until(lambda: fleet.is_idle() and time.monotonic() - asleep_since > 2 * LEASE_SECONDS)
+        digest = line.whole_digest(fleet.store)
+        yield Asleep(fleet, file, log, zombie, heir, seconds, fleet.rows(ATTEMPTS), digest)
 
 
 @pytest.mark.timeout(200)
@@ -34,32 +80,14 @@ LEASE_SECONDS = 4.0
 def test_a_worker_frozen_for_twice_its_lease_writes_nothing_when_it_wakes(
     postgresql: PostgreSql, tmp_path: Path, asleep_at: str, record_property: Any
 ) -> None:
-    built = world(seed=5, n=24, mix="clean")
-    file = next(f for f in built.files if f.kind == "tall" and f.expect.rates)
-    log = tmp_path / "told"
-    with (
-        serve_in_thread(built) as server,
-        Fleet(tmp_path, server, postgresql, None, GLIMMR_LEASE_SECONDS=str(LEASE_SECONDS)) as fleet,
-    ):
-        listed = line.write_list(tmp_path / "list.csv", [("H", "VT", "470001", file.url)])
-        zombie = fleet.start("run", "--from", listed, GLIMMR_CRASH_AT=f"log:{log},{asleep_at}:STOP")
-        until(lambda: is_stopped(zombie))
-        asleep_since = time.monotonic()
-        heir = fleet.start("worker")
-        seconds = until(lambda: fleet.count("SELECT count(*) FROM attempts WHERE ended_as = 'rescued'"))
-        until(lambda: fleet.is_idle() and time.monotonic() - asleep_since > 2 * LEASE_SECONDS)
-        expected = line.whole_digest(fleet.store)
-        before = fleet.rows("SELECT * FROM attempts ORDER BY job_id, number")
-        thaw(zombie)
-        until(lambda: "lease.lost" in told(log))
-        assert zombie.wait(30) == 0
-        fleet.end(heir)
-        assert fleet.rows("SELECT * FROM attempts ORDER BY job_id, number") == before
-        rescued = [row["job_id"] for row in before if row["ended_as"] == "rescued"]
-        assert len(rescued) == 1
-        record_property("rescued after seconds", seconds)
-        assert line.digests(fleet.store) == {file.expect.sha256: file.expect.digest}
-        assert fleet.audit(urls={file.url}, digest=expected) == []
+    with asleep(tmp_path, postgresql, None, f"{asleep_at}:STOP") as it:
+        thaw(it.zombie)
+        until(lambda: "lease.lost" in told(it.log))
+        assert it.zombie.wait(30) == 0
+        it.fleet.end(it.heir)
+        assert [attempt["ended_as"] for attempt in it.attempts].count("rescued") == 1
+        record_property("rescued after seconds", it.rescued_after_seconds)
+        it.must_stand_unchanged()
 
 
 @pytest.mark.long
@@ -68,31 +96,14 @@ def test_a_worker_frozen_for_twice_its_lease_writes_nothing_when_it_wakes(
 def test_a_worker_that_dies_as_it_learns_that_its_lease_is_lost_leaves_nothing_behind(
     postgresql: PostgreSql, redis_server: RedisServer, tmp_path: Path, asleep_at: str
 ) -> None:
-    built = world(seed=5, n=24, mix="clean")
-    file = next(f for f in built.files if f.kind == "tall" and f.expect.rates)
-    log = tmp_path / "told"
-    with (
-        serve_in_thread(built) as server,
-        Fleet(tmp_path, server, postgresql, redis_server, GLIMMR_LEASE_SECONDS=str(LEASE_SECONDS)) as fleet,
-    ):
-        listed = line.write_list(tmp_path / "list.csv", [("H", "VT", "470001", file.url)])
-        crash_at = f"log:{log},{asleep_at}:STOP,lease.lost:1"
-        zombie = fleet.start("run", "--from", listed, GLIMMR_CRASH_AT=crash_at)
-        until(lambda: is_stopped(zombie))
-        asleep_since = time.monotonic()
-        heir = fleet.start("worker")
-        until(lambda: fleet.count("SELECT count(*) FROM attempts WHERE ended_as = 'rescued'"))
-        until(lambda: fleet.is_idle() and time.monotonic() - asleep_since > 2 * LEASE_SECONDS)
-        expected = line.whole_digest(fleet.store)
-        before = fleet.rows("SELECT * FROM attempts ORDER BY job_id, number")
-        thaw(zombie)
-        assert zombie.wait(30) == -signal.SIGKILL
-        assert told(log).count("lease.lost") == 1
-        fleet.end(heir)
-        assert fleet.start("worker", "--drain").wait(60) == 0  # what a dead process had in scratch goes with the next
-        assert fleet.rows("SELECT * FROM attempts ORDER BY job_id, number") == before
-        assert line.digests(fleet.store) == {file.expect.sha256: file.expect.digest}
-        assert fleet.audit(urls={file.url}, digest=expected) == []
+    with asleep(tmp_path, postgresql, redis_server, f"{asleep_at}:STOP,lease.lost:1") as it:
+        thaw(it.zombie)
+        assert it.zombie.wait(30) == -signal.SIGKILL
+        assert told(it.log).count("lease.lost") == 1
+        it.fleet.end(it.heir)
+        drained = it.fleet.start("worker", "--drain")  # what a dead process had in scratch goes with the next
+        assert drained.wait(60) == 0
+        it.must_stand_unchanged()
 
 
 def test_a_worker_frozen_in_its_last_transaction_holds_up_nobody_elses_jobs(postgresql: PostgreSql) -> None:

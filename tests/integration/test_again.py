@@ -2,34 +2,20 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from glimmr import app
 from glimmr.jobs import ledger
-from glimmr.settings import Settings, load
+from glimmr.settings import Settings
 from tests.support import line
-from tests.support.servers import PostgreSql
-from tests.support.shop import HEADER, Shop, open_shop, table
+from tests.support.shop import HEADER, Shop, table
 
 
 @pytest.fixture
-def shop() -> Iterator[Shop]:
-    with open_shop() as opened:
-        yield opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    urls: dict[str, Any] = {}
-    if request.param == "postgresql":
-        server: PostgreSql = request.getfixturevalue("postgresql")
-        urls = {"database_url": server.url(), "store_url": str(tmp_path / "data")}
-    hurry: dict[str, Any] = {"min_free_bytes": 1, "retry_scale": 0.001, "max_attempts": 1, "patience_seconds": 0.0}
-    return load(data=tmp_path / "data", allow_addresses=("127.0.0.1",), **hurry, **urls)
+def settings(settings: Settings) -> Settings:
+    """What fails is given up at once."""
+    return settings.model_copy(update={"max_attempts": 1, "patience_seconds": 0.0})
 
 
 def run(settings: Settings, shop: Shop, *paths: str) -> dict[tuple[str, str], int]:

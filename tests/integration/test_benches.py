@@ -30,7 +30,7 @@ def told(tmp_path: Path, *words: str) -> Any:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "words", [("jobs.py", "--jobs", "1000"), ("download.py", "--megabytes", "256", "--rounds", "2")], ids=lambda w: w[0]
+    "words", [("jobs.py", "--jobs", "1000"), ("download.py", "--mb", "256", "--rounds", "2")], ids=lambda w: w[0]
 )
 def test_a_bench_runs(words: tuple[str, ...], tmp_path: Path) -> None:
     bench(tmp_path, *words)

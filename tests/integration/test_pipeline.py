@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,15 @@ import pytest
 
 from glimmr import app
 from glimmr.errors import UsageError
+from glimmr.model import Found, Hospital
+from glimmr.parse import parse
+from glimmr.pipeline.parts import utcnow
 from glimmr.settings import Settings, load
 from glimmr.stores import snapshots
 from glimmr.watch.board import Board
 from tests.support import line
-from tests.support.shop import HEADER, Shop, open_shop, table
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with open_shop() as opened:
-        yield opened
+from tests.support.known import remember
+from tests.support.shop import HEADER, Shop, table
 
 
 @pytest.fixture
@@ -184,6 +181,61 @@ def test_bytes_that_vanished_before_they_were_read_are_brought_home_again(shop: 
     assert shop.asked == ["/a", "/a"]
 
 
+def test_bytes_that_changed_on_the_shelf_are_not_read_but_brought_home_again(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    listed = line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")])
+    with app.working(settings) as parts:
+        holds, asked = parts.blobs.holds, []
+
+        def change_once(key: str, size_bytes: int) -> bool:
+            asked.append(key)
+            if len(asked) == 1:
+                path = settings.data / "blobs" / key
+                path.write_bytes(path.read_bytes().replace(b"Item 7", b"Item 8"))
+            return holds(key, size_bytes)
+
+        parts.blobs.holds = change_once  # pyright: ignore[reportAttributeAccessIssue]
+        asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
+    assert ended(app.status(settings)) == {("ok", ""): 1}
+    assert shop.asked == ["/a", "/a"]
+    assert (settings.data / "blobs" / asked[0]).read_bytes() == table(20)
+    with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as database:
+        assert database.execute("SELECT max(attempt) FROM jobs").fetchone() == (1,), "nobody is charged for it"
+
+
+@pytest.mark.parametrize("damage", ["cut", "of another file"])
+def test_a_price_list_that_is_not_whole_any_more_is_parsed_again_before_it_is_published(
+    shop: Shop, settings: Settings, damage: str
+) -> None:
+    shop.files["/a"] = table(20)
+    with app.working(settings) as parts:
+        listed = line.write_list(settings.data.parent / "l.csv", [("H", "VT", "470000", shop.base + "/a")])
+        place = parts.lake.place
+
+        def spoil(*given: Any) -> Any:
+            sizes = place(*given)
+            (path,) = (settings.data / "lake" / "charges").rglob("*.parquet")
+            whole = path.read_bytes()
+            path.unlink()  # what is in scratch is the same file
+            other = other_price_list(settings.data.parent) if damage == "of another file" else b""
+            path.write_bytes({"cut": whole[: len(whole) // 2], "of another file": other}[damage])
+            parts.lake.place = place  # pyright: ignore[reportAttributeAccessIssue]
+            return sizes
+
+        parts.lake.place = spoil  # pyright: ignore[reportAttributeAccessIssue]
+        asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
+    assert published(settings) == [(20, "470000")]
+    assert line.bare(settings.data).execute("SELECT count(*) FROM charges").fetchone() == (20,)
+    assert shop.asked == ["/a"]
+
+
+def other_price_list(folder: Path) -> bytes:
+    """The charges of a file with fewer rows."""
+    (folder / "other.csv").write_bytes(table(3))
+    parse(folder / "other.csv", folder / "other")
+    return (folder / "other" / "charges.parquet").read_bytes()
+
+
 def test_a_publishing_that_was_given_up_is_mended_at_the_next_start(shop: Shop, settings: Settings) -> None:
     shop.files["/a"] = table(20)
     run(settings, shop, "/a")
@@ -273,3 +325,19 @@ def test_what_a_fleet_lacks_is_named(settings: Settings, given: list[str], missi
         app.working(settings.model_copy(update=dict.fromkeys(given, "sqlite:///x"))),
     ):
         pass
+
+
+@pytest.mark.parametrize(("told", "warned"), [(2.1, 1), (1.9, 0), (0.1, 0)])
+def test_a_file_half_as_large_as_its_source_says_is_published_with_a_warning(
+    shop: Shop, settings: Settings, told: float, warned: int
+) -> None:
+    shop.files["/a"] = table(20)
+    hospital = Hospital(hospital_id="470000", ccn="470000", name="H", state="VT")
+    size_bytes = int(told * len(table(20)))
+    with app.working(settings) as parts:
+        found = Found(hospital=hospital, url=shop.base + "/a", source="pra", size_bytes=size_bytes)
+        parts.database.write(lambda c: remember(c, [found], utcnow()))
+    assert ended(run(settings, shop, "/a")) == {("ok", ""): 1}
+    with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as database:
+        (count,) = database.execute("SELECT count(*) FROM findings WHERE code = 'GL-SHRINK' AND severity = 'warning'")
+    assert count == (warned,)

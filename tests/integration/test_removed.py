@@ -1,8 +1,6 @@
 """A price file that is removed from the catalog while a step works on it: its job ends cancelled, nothing breaks."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,27 +8,10 @@ import pytest
 from glimmr import app, events
 from glimmr.events import Event
 from glimmr.jobs import ledger
-from glimmr.settings import Settings, load
+from glimmr.settings import Settings
 from glimmr.stores.database import Database
 from tests.support import line
-from tests.support.servers import PostgreSql
-from tests.support.shop import Shop, open_shop, table
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with open_shop() as opened:
-        yield opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    urls: dict[str, Any] = {}
-    if request.param == "postgresql":
-        server: PostgreSql = request.getfixturevalue("postgresql")
-        urls = {"database_url": server.url(), "store_url": str(tmp_path / "data")}
-    hurry: dict[str, Any] = {"min_free_bytes": 1, "retry_scale": 0.001, "max_attempts": 2, "patience_seconds": 5.0}
-    return load(data=tmp_path / "data", allow_addresses=("127.0.0.1",), **hurry, **urls)
+from tests.support.shop import Shop, table
 
 
 def remove(database: Database, *, snapshots: bool) -> None:

@@ -148,7 +148,7 @@ def test_a_prune_job_removes_old_jobs_and_comes_again(database: Database) -> Non
     run(database, settings)
     assert [job["step"] for job in database.read(ledger.listing)] == ["upkeep", "upkeep", *["scan"] * len(ids)]
     (_, pruned) = jobs(database, "upkeep")
-    assert pruned["message"] == "1 ended jobs removed"
+    assert pruned["message"] == "1 ended jobs removed, bytes of 0 snapshots deleted"
     assert due(database, _PRUNE) == next_time("30 2 * * *", datetime.now(UTC))
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from deltalake.exceptions import TableNotFoundError
 
 from glimmr.download import sweep
-from glimmr.fleet import PARTIALS
 from glimmr.outcomes import MEANINGS, Outcome, is_reason
 from glimmr.stores import catalog
 from glimmr.stores.database import Database, sqlite_url
 from glimmr.stores.lake import Lake
+from glimmr.stores.scratch import PARTIALS
 from tests.support import line
 
 _DAYS_SECONDS = 2 * 86_400.0

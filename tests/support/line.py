@@ -17,6 +17,7 @@ from glimmr.query import query
 from glimmr.stores.blobs import Blobs
 from glimmr.stores.lake import Lake
 from glimmr.world import DIGEST_COLUMNS, Server, digest
+from tests.support.prefork import program
 
 TABLES = ("charges", "rates", "files", "file_hospitals")
 # The simulated servers answer in milliseconds, so an afternoon of patience fits into seconds.
@@ -43,13 +44,9 @@ def command(*words: str | Path) -> list[str]:
 
 def glimmr(
     *words: str | Path, env: dict[str, str], exit_code: int | None = 0, timeout_seconds: float = 300
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*words), env=env, capture_output=True, text=True, check=False, timeout=timeout_seconds
-    )
-    if exit_code is not None:
-        assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
+) -> "subprocess.CompletedProcess[str]":
+    """The program, to its end, without its imports. Where its start or its signals are the point: `command`."""
+    return program().run(*words, env=env, exit_code=exit_code, timeout_seconds=timeout_seconds)
 
 
 def summary(*words: str | Path, env: dict[str, str], exit_code: int = 0) -> dict[str, Any]:

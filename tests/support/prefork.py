@@ -3,6 +3,8 @@
 Each run is a process of its own that calls the program's own `main`, as `python -m glimmr` does.
 """
 
+import atexit
+import functools
 import importlib
 import json
 import os
@@ -32,17 +34,27 @@ class Prefork:
 
     def run(
         self, *words: str | Path, env: dict[str, str], exit_code: int | None = 0, timeout_seconds: float = 60.0
-    ) -> int:
-        """The exit code, negative for a signal, of `glimmr words…`; what it must be is `exit_code`, unless None."""
+    ) -> "subprocess.CompletedProcess[str]":
+        """How `glimmr words…` ended, run where the caller is; its exit code must be `exit_code`, unless None."""
         assert self._process.stdin
         assert self._process.stdout
-        request = {"words": [str(word) for word in words], "env": env, "seconds": timeout_seconds}
+        told = [str(word) for word in words]
+        request = {"words": told, "env": env, "folder": str(Path.cwd()), "seconds": timeout_seconds}
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
+        done = subprocess.CompletedProcess(told, answer["exit_code"], answer["out"], answer["err"])
         if exit_code is not None:
-            assert answer["exit_code"] == exit_code, f"exit {answer['exit_code']}\n{answer['output'][-4000:]}"
-        return answer["exit_code"]
+            assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done
+
+
+@functools.cache
+def program() -> Prefork:
+    """The one of this process, begun when first asked for."""
+    running = Prefork().__enter__()
+    atexit.register(running.__exit__)
+    return running
 
 
 def _serve() -> None:
@@ -56,30 +68,35 @@ def _serve() -> None:
         answers.flush()
 
 
-def _run(words: list[str], env: dict[str, str], seconds: float) -> dict[str, Any]:
-    output = os.memfd_create("output")
+def _run(words: list[str], env: dict[str, str], folder: str, seconds: float) -> dict[str, Any]:
+    out, err = os.memfd_create("out"), os.memfd_create("err")
     pid = os.fork()
     if pid == 0:
-        _become(words, env, output)
+        _become(words, env, folder, (out, err))
     until = time.monotonic() + seconds
     while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
         if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
             ended = (os.waitpid(pid, 0)[0], _TOO_LONG << 8)  # no signal's exit code: nobody's death but this one's
-            os.write(output, b"\nkilled: it took too long")
+            os.write(err, b"\nkilled: it took too long")
             break
         time.sleep(0.005)
-    text = os.pread(output, 2**20, 0).decode(errors="replace")
-    os.close(output)
-    return {"exit_code": os.waitstatus_to_exitcode(ended[1]), "output": text}
+    return {"exit_code": os.waitstatus_to_exitcode(ended[1]), "out": _text(out), "err": _text(err)}
 
 
-def _become(words: list[str], env: dict[str, str], output: int) -> None:
+def _text(written: int) -> str:
+    with os.fdopen(written, "rb") as file:
+        file.seek(0)
+        return file.read().decode(errors="replace")
+
+
+def _become(words: list[str], env: dict[str, str], folder: str, output: tuple[int, int]) -> None:
     try:
         os.setsid()
+        os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        os.dup2(output[0], 1)
+        os.dup2(output[1], 2)
         os.environ.clear()
         os.environ.update(env)
         sys.argv = ["glimmr", *words]

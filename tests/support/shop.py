@@ -18,7 +18,7 @@ def table(rows: int, price: int = 100) -> bytes:
 
 
 class Shop:
-    """A server with files that can be exchanged, and the paths it was asked for."""
+    """A server with files that can be exchanged, and the paths it was asked for (its robots.txt apart)."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -27,7 +27,8 @@ class Shop:
 
         class Answer(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                shop.asked.append(self.path)
+                if self.path != "/robots.txt":
+                    shop.asked.append(self.path)
                 body = shop.files.get(self.path)
                 self.send_response(404 if body is None else 200)
                 self.send_header("content-length", str(len(body or b"")))

@@ -68,14 +68,10 @@ def newer_files(server: Server) -> tuple[File, list[File], World]:
 
 
 def points_of(log: Path, *, all_of_them: bool) -> list[Point]:
-    """Every (event, n) that a run told, or the first and the last of each event."""
+    """Every (event, n) that a run told, or the last of each event."""
     counts = Counter(told(log))
     times = {name: 1 if name in BY_THE_CLOCK else count for name, count in counts.items()}
-    return [
-        (name, n)
-        for name, count in sorted(times.items())
-        for n in (range(1, count + 1) if all_of_them else sorted({1, count}))
-    ]
+    return [(name, n) for name, count in sorted(times.items()) for n in range(1 if all_of_them else count, count + 1)]
 
 
 class Sweep:

@@ -1,35 +1,13 @@
 import asyncio
 import errno
-from collections.abc import Iterator
 
 import pytest
 
 from glimmr import errors, outcomes
 from glimmr.errors import GlimmrError, HttpError
 from glimmr.outcomes import Outcome
-from glimmr.retry import RULES, Class, History, Policy, Verdict, decide, reprobe_seconds
-
-STEADY = Policy(jitter=lambda: 1.0)
-
-
-def leaves(kind: type[GlimmrError] = GlimmrError) -> Iterator[type[GlimmrError]]:
-    below = kind.__subclasses__()
-    if not below and kind.__module__ == errors.__name__:
-        yield kind
-    for one in below:
-        yield from leaves(one)
-
-
-def course(error: BaseException, policy: Policy = STEADY) -> tuple[list[float], Verdict]:
-    """Every delay until it is given up, when the same error comes each time, and how it ends."""
-    delays, reasons = list[float](), tuple[str, ...]()
-    while True:
-        verdict = decide(error, History(failures=len(reasons), reasons=reasons), policy)
-        if verdict.delay_seconds is None:
-            return delays, verdict
-        assert len(delays) < 50, "it never ends"
-        delays.append(verdict.delay_seconds)
-        reasons += (verdict.reason,)
+from glimmr.retry import RULES, Class, History, Policy, decide, reprobe_seconds
+from tests.unit.courses import SCHEDULE, STEADY, D, H, M, course, leaves
 
 
 @pytest.mark.parametrize("kind", sorted(leaves(), key=lambda kind: kind.__name__))
@@ -48,77 +26,6 @@ def test_every_error_is_given_up_in_the_end(kind: type[BaseException]) -> None:
     delays, verdict = course(kind())
     assert all(delay > 0 for delay in delays)
     assert outcomes.is_reason(verdict.outcome, verdict.reason)
-
-
-M, H, D = 60.0, 3600.0, 86400.0
-T = [30.0, 2 * M, 8 * M, 30 * M, 2 * H, 6 * H, *[D] * 7]  # 13 more tries, then it is given up
-WAITS = {503: "unavailable", 429: "rate_limited"}
-
-# RELIABILITY.md §4, row by row: error, delays until it is given up, outcome, reason
-ROWS: list[tuple[BaseException, list[float], Outcome, str]] = [
-    (errors.ConnectTimeout(), T, Outcome.UNREACHABLE, "connect_timeout"),
-    (errors.ConnectionRefused(), T, Outcome.UNREACHABLE, "connection_refused"),
-    (errors.NameLookupFailed(), T, Outcome.UNREACHABLE, "dns_failure"),
-    (errors.NameNotFound(), [10 * M], Outcome.GONE, "no_such_host"),
-    (errors.ConnectionReset(), T, Outcome.UNREACHABLE, "connection_reset"),
-    (errors.EmptyReply(), T, Outcome.UNREACHABLE, "empty_reply"),
-    (errors.Http2Error(), T, Outcome.UNREACHABLE, "http2_error"),
-    (errors.HeaderTimeout(), T, Outcome.UNREACHABLE, "header_timeout"),
-    (errors.Stalled(), T, Outcome.UNREACHABLE, "stalled"),
-    (errors.TooSlow(), T, Outcome.UNREACHABLE, "too_slow"),
-    (errors.DeadlineExceeded(), T, Outcome.UNREACHABLE, "deadline"),
-    (errors.RangeMismatch(), T[:1], Outcome.UNREACHABLE, "range_mismatch"),
-    (errors.BodyCut(), T[:2], Outcome.INCOMPLETE, "truncated"),
-    (errors.CutShort(), T[:2], Outcome.INCOMPLETE, "truncated"),
-    (errors.CutShort(reason="suspect_truncated"), T[:2], Outcome.INCOMPLETE, "suspect_truncated"),
-    (errors.ServerError(status=408), T, Outcome.UNREACHABLE, "server_error"),
-    (errors.ServerError(status=502), T, Outcome.UNREACHABLE, "server_error"),
-    (errors.ServerError(status=500), T[:3], Outcome.UNREACHABLE, "server_error"),
-    (errors.Unavailable(status=503), T, Outcome.UNREACHABLE, "unavailable"),
-    (errors.RateLimited(status=429), T, Outcome.UNREACHABLE, "rate_limited"),
-    (errors.BadRedirect(), [], Outcome.UNREACHABLE, "bad_redirect"),
-    (errors.BadRequest(status=400), [], Outcome.UNREACHABLE, "bad_request"),
-    (errors.AuthRequired(status=401), [], Outcome.BLOCKED, "auth_required"),
-    (errors.Forbidden(status=403), [], Outcome.BLOCKED, "forbidden"),
-    (errors.NotAcceptable(status=406), [], Outcome.BLOCKED, "not_acceptable"),
-    (errors.ChallengePage(status=202), [], Outcome.BLOCKED, "challenge_page"),
-    (errors.NotFound(status=404), [10 * M], Outcome.GONE, "not_found"),
-    (errors.Gone(status=410), [], Outcome.GONE, "gone"),
-    (errors.UnavailableForLegalReasons(status=451), [], Outcome.GONE, "legal"),
-    (errors.NotAPriceFile(reason="html"), [], Outcome.NOT_A_PRICE_FILE, "html"),
-    (errors.NotAPriceFile(reason="made up"), [], Outcome.NOT_A_PRICE_FILE, "document"),
-    (errors.NoContent(status=204), T[:1], Outcome.UNREACHABLE, "no_content"),
-    (errors.TlsHandshake(), [], Outcome.UNREACHABLE, "tls_handshake"),
-    (errors.TlsUntrusted(), [], Outcome.UNREACHABLE, "tls_untrusted"),
-    (errors.TlsExpired(), [D, D], Outcome.UNREACHABLE, "tls_expired"),
-    (errors.BadUrl(), [], Outcome.GONE, "bad_url"),
-    (errors.ForbiddenScheme(), [], Outcome.UNSAFE, "forbidden_scheme"),
-    (errors.ForbiddenAddress(), [], Outcome.UNSAFE, "forbidden_address"),
-    (errors.FileTooLarge(), [], Outcome.TOO_LARGE, "file_size"),
-    (errors.ProtocolError(), T[:2], Outcome.UNREACHABLE, "protocol_error"),
-    (errors.DecodingError(), [], Outcome.UNREACHABLE, "decoding_error"),
-    (errors.Unparseable(reason="unknown_format"), [], Outcome.UNPARSEABLE, "unknown_format"),
-    (errors.Bomb(), [], Outcome.UNSAFE, "bomb"),
-    (errors.OutOfMemory(), T[:1], Outcome.RESOURCES, "memory"),
-    (errors.OutOfTime(), T[:1], Outcome.RESOURCES, "time"),
-    (errors.ChildCrashed(), T[:2], Outcome.INTERNAL_ERROR, "crashed"),
-    (errors.NotReconciled(), [], Outcome.INTERNAL_ERROR, "not_reconciled"),
-    (errors.JobCancelled(), [], Outcome.CANCELLED, "operator"),
-    (errors.FileRemoved(), [], Outcome.CANCELLED, "file_removed"),
-    (errors.LeaseLost(), [], Outcome.CANCELLED, "superseded"),
-    (ValueError("never seen"), T[:2], Outcome.INTERNAL_ERROR, "unclassified"),
-    (errors.FetchError("never seen"), T[:2], Outcome.INTERNAL_ERROR, "unclassified"),
-    (ConnectionError("never seen"), T[:2], Outcome.INTERNAL_ERROR, "unclassified"),
-]
-
-
-@pytest.mark.parametrize(
-    ("error", "delays", "outcome", "reason"), ROWS, ids=lambda value: getattr(value, "name", repr(value))
-)
-def test_each_row_of_the_taxonomy(error: BaseException, delays: list[float], outcome: Outcome, reason: str) -> None:
-    got, verdict = course(error)
-    assert got == delays
-    assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
 LOCAL = [
@@ -159,7 +66,7 @@ def test_retry_after_is_kept_within_bounds_and_not_scaled(kind: type[HttpError],
 def test_a_server_that_keeps_saying_soon_is_not_believed_for_ever() -> None:
     delays, verdict = course(errors.Unavailable(status=503, retry_after_seconds=1))
     assert delays[:3] == [5.0, 5.0, 5.0]
-    assert delays[3:] == T[3:]
+    assert delays[3:] == SCHEDULE[3:]
     assert verdict.outcome is Outcome.UNREACHABLE
 
 
@@ -181,7 +88,7 @@ def test_delays_are_scaled_and_jittered() -> None:
 
 def test_the_most_attempts_of_the_policy_hold() -> None:
     few = Policy(max_attempts=3, jitter=lambda: 1.0)
-    assert course(errors.Stalled(), few)[0] == T[:2]
+    assert course(errors.Stalled(), few)[0] == SCHEDULE[:2]
     assert course(errors.Unavailable(retry_after_seconds=9), few)[0] == [9.0, 9.0]
 
 

@@ -37,12 +37,12 @@ async def until_idle(work: Callable[[asyncio.Event], Awaitable[object]]) -> bool
     return stop.is_set()
 
 
-def run_to_end(work: Coroutine[Any, Any, Value]) -> Value:
+def run_to_end(work: Coroutine[Any, Any, Value], promise: str = "nothing is kept") -> Value:
     """What `work` returns. An interrupt cancels it, and when it has cleaned up, KeyboardInterrupt is raised."""
 
     async def watched() -> Value:
         task = asyncio.ensure_future(work)
-        _on_interrupt(task.cancel, "nothing is kept")
+        _on_interrupt(task.cancel, promise)
         return await task
 
     try:

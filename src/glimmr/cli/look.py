@@ -36,11 +36,22 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     if redis := facts["redis"]:
         answers = f"{redis['role']}, {len(redis['connections'])} connections of ours" if redis["answers"] else "away"
         typer.echo(f"Redis: {answers}{'; ' if redis['message'] else ''}{show.clean(redis['message'])}")
+    scratch = facts["scratch"]
+    if scratch["fault"]:
+        typer.echo(f"no download can begin: {show.clean(scratch['fault'])}")
+    else:
+        typer.echo(f"scratch: {show.clean(scratch['folder'])} ({show.size(scratch['free_bytes'])} free)")
     for step in facts["paused"]:
         typer.echo(f"{step} is paused: `glimmr resume {step}` lets it go on")
+    for held in facts["held_up"]:
+        several = f"{held['jobs']:,} {held['step']} job{'' if held['jobs'] == 1 else 's'}"
+        typer.echo(f"{several} handed back, tried again {held['run_at']:%H:%M:%S} UTC: {show.clean(held['message'])}")
     if facts["repairs"]:
         repaired = ", ".join(f"{one['repaired']:,} {one['name']}" for one in facts["repairs"])
         typer.echo(f"repaired so far: {repaired} (docs/operate/doctor.md says what they are)")
+    for one in facts["weak_transport"]:
+        files = "1 file" if one["files"] == 1 else f"{one['files']:,} files, one of them"
+        typer.echo(f"{one['code']} (docs/reference/findings.md): {files} {show.clean(one['url'])}")
     show.as_table(
         ("state", "outcome", "reason", "whose fault", "files"),
         [(o["state"], o["outcome"], o["reason"], o["fault"], f"{o['files']:,}") for o in facts["outcomes"]],

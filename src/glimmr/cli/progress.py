@@ -116,8 +116,15 @@ def _table(board: Board, counts: Counts) -> Table:
 
 @contextmanager
 def one_file(name: str, *, shown: bool) -> Generator[Callable[..., None]]:
-    """A progress bar over the bytes of one file; gives the callable that moves it."""
+    """A progress bar over the bytes of one file, a line now and then where there is no terminal.
+
+    Gives the callable that moves it.
+    """
     console = Console(stderr=True)
+    if shown and not console.is_terminal:
+        with _one_file_printed() as tell_lines:
+            yield tell_lines
+        return
     columns = (
         TextColumn("{task.description}", markup=False),  # a file may be called [/v2].csv
         BarColumn(),
@@ -125,11 +132,31 @@ def one_file(name: str, *, shown: bool) -> Generator[Callable[..., None]]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task(clean(name)[-60:], total=None)
 
         def tell(**progress: Any) -> None:
             if "bytes" in progress:
                 bar.update(task, completed=progress["bytes"], total=progress.get("total"))
 
+        yield tell
+
+
+@contextmanager
+def _one_file_printed() -> Generator[Callable[..., None]]:
+    started, told = time.monotonic(), {"bytes": 0, "total": None, "from": None}
+
+    def tell(**progress: Any) -> None:
+        if "bytes" in progress:
+            told["from"] = progress["bytes"] if told["from"] is None else told["from"]
+            told.update({name: progress.get(name) for name in ("bytes", "total")})
+
+    def one_line() -> None:
+        seconds, done, total = time.monotonic() - started, told["bytes"] or 0, told["total"]
+        rate = (done - (told["from"] or 0)) / seconds
+        left = f", {(total - done) / rate:.0f} s left" if total and rate > 0 else ""
+        of = f" of {size(total)}" if total else ""
+        typer.echo(f"{seconds:5.0f} s  {size(done)}{of}, {size(rate)}/s{left}", err=True)
+
+    with _every(_LINE_SECONDS, one_line):
         yield tell

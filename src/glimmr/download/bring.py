@@ -34,10 +34,12 @@ _WAKE_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """The server says that it still has the bytes we have."""
+    """The address still serves the bytes we have: its server says so (`not_modified`), or `same_ranges` do."""
 
     http_status: int
     final_url: str
+    reason: str = "not_modified"
+    size_bytes: int = 0  # brought to see that
 
 
 def bring(
@@ -76,6 +78,7 @@ def bring(
             last_modified=answer.last_modified,
             content_type=answer.content_type,
             disposition_name=answer.disposition_name,
+            weaknesses=answer.weaknesses,
         )
 
 
@@ -91,7 +94,8 @@ def _until_whole(client: Client, url: str, growing: Partial, tell: Progress, ask
         except RangeMismatch as error:
             restarts += 1
             if cut is not None and error.size_bytes == growing.size_bytes:
-                raise cut from error  # there is no more to be had: what was announced was wrong
+                growing.restart()  # there is no more to be had: what was announced, or what is here, is wrong
+                raise cut from error
             if restarts > _MOST_RESTARTS:
                 raise
             growing.restart()

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from glimmr.download.bring import NotModified, bring
-from glimmr.model import Fetched
+from glimmr.download.ranges import ranges_of, unchanged
+from glimmr.model import Fetched, Ranges
 from glimmr.net import Client
 from glimmr.net.transfer import Progress
-from glimmr.sniff import HEAD_BYTES, Kind, data_links, sniff
+from glimmr.sniff import HEAD_BYTES, Kind, confirmed, data_links, sniff
 from glimmr.stores.blobs import Blobs, blob_key
 
 _LARGEST_PAGE_BYTES = 4 * 2**20
@@ -23,33 +25,63 @@ def download(
     tell: Progress | None = None,
     etag: str | None = None,
     last_modified: str | None = None,
+    ranges: Ranges | None = None,
     max_bytes: int | None = None,
     min_free_bytes: int = 0,
 ) -> Fetched | NotModified:
     """Bring what is at `url` home and put it on the shelf under `blob_key(file_id)`, which is also the `path` given.
 
-    A page with one link to a price file stands for that file; it is followed once. Blocking. Running it twice is
-    harmless: equal bytes are one object. Raises what `bring` raises, and StorageFault.
+    With `ranges` of the bytes we have, a server without validators worth something is asked for these alone; the whole
+    comes when they differ, or when it does not give them. Blocking. Running it twice is harmless: equal bytes are one
+    object. Raises what `bring_file` raises, and StorageFault.
     """
     blobs.must_take_bytes()
-    asked = partial(
-        bring, client=client, scratch=scratch, tell=tell, max_bytes=max_bytes, min_free_bytes=min_free_bytes
+    if ranges is not None:
+        same = unchanged(url, ranges, client=client, tell=tell or _silent, etag=etag, last_modified=last_modified)
+        if same is not None:
+            return same
+    answer = bring_file(
+        url,
+        client=client,
+        scratch=scratch,
+        tell=tell,
+        etag=etag,
+        last_modified=last_modified,
+        max_bytes=max_bytes,
+        min_free_bytes=min_free_bytes,
     )
-    answer = asked(url, etag=etag, last_modified=last_modified)
-    if isinstance(answer, Fetched) and (link := _only_link(answer)):
-        Path(answer.path).unlink(missing_ok=True)
-        followed = asked(link, name=behind(url))
-        assert isinstance(followed, Fetched), "it was not asked whether it changed"
-        # What names a version of the file says nothing of the page, which is what the address will be asked for.
-        answer = replace(followed, etag=None, last_modified=None)
     if isinstance(answer, NotModified):
         return answer
     path, key = Path(answer.path), blob_key(answer.file_id)
     try:
+        of_a_large_one = ranges_of(path)
         blobs.put_file(path, key)
     finally:
         path.unlink(missing_ok=True)
-    return replace(answer, path=key)
+    return replace(answer, path=key, ranges=of_a_large_one)
+
+
+def _silent(**_: Any) -> None:
+    """Nobody wants to know."""
+
+
+def bring_file(
+    url: str, *, client: Client, scratch: Path, etag: str | None = None, last_modified: str | None = None, **more: Any
+) -> Fetched | NotModified:
+    """As `bring`, but a page with one link to a price file, or that only wants a yes, stands for that file.
+
+    It is followed once.
+    """
+    asked = partial(bring, client=client, scratch=scratch, **more)
+    answer = asked(url, etag=etag, last_modified=last_modified)
+    if isinstance(answer, NotModified) or not (link := _only_link(answer)):
+        return answer
+    Path(answer.path).unlink(missing_ok=True)
+    followed = asked(link, name=behind(url))
+    assert isinstance(followed, Fetched), "it was not asked whether it changed"
+    # What names a version of the file says nothing of the page, which is what the address will be asked for.
+    weaknesses = tuple(sorted({*answer.weaknesses, *followed.weaknesses}))
+    return replace(followed, etag=None, last_modified=None, weaknesses=weaknesses)
 
 
 def behind(url: str) -> str:
@@ -58,11 +90,11 @@ def behind(url: str) -> str:
 
 
 def _only_link(page: Fetched) -> str | None:
-    """Where a page leads, if it is one and leads to just one price file."""
+    """Where a page leads, if it is one and leads to just one price file, or wants to be told that we want the file."""
     if page.size_bytes > _LARGEST_PAGE_BYTES:
         return None
     head = Path(page.path).read_bytes()
     if sniff(head[:HEAD_BYTES], page.size_bytes) is not Kind.HTML:
         return None
     links = data_links(head, page.final_url)
-    return links[0] if len(links) == 1 else None
+    return links[0] if len(links) == 1 else confirmed(head, page.final_url)

@@ -85,8 +85,7 @@ class Partial:
         """Make ready for what follows `at`: the rest, or everything. Refuses what cannot end: raises DiskFull."""
         if at != self.size_bytes:
             self.restart()
-        # A rest need not name its version again (RFC 9110 §15.3.7).
-        self._validator, self._total_bytes = validator or (self._validator if at else None), size_bytes
+        self._validator, self._total_bytes = validator, size_bytes
         events.tell(events.FETCH_BEGUN, total=size_bytes)
         free = shutil.disk_usage(self.path.parent).free
         wanted = max(0, (size_bytes or 0) - self.size_bytes) + self._min_free_bytes

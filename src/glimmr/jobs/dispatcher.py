@@ -23,7 +23,7 @@ _UNRUNG_SECONDS = 1.0
 
 
 class Dispatcher:
-    """Keeps count of this worker's slots, and fills them by priority then age from the ledger.
+    """Keeps count of this worker's slots, and fills them by priority, then fresh before retried, then age.
 
     `slots` says how many jobs of each step may be under way here at a time; steps it does not name are left alone.
     While the engine carries (a leader rings for what is due, see `doorbells`), only what was lost is looked for; when

@@ -1,4 +1,4 @@
-"""Which due jobs to take for so many free slots: by priority then age, and no more of a host than it may have."""
+"""Which due jobs to take for so many free slots: in the ledger's order, and no more of a host than it may have."""
 
 from collections import Counter
 from collections.abc import Mapping

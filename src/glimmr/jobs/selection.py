@@ -55,6 +55,17 @@ def prioritize(connection: Connection, which: Which, priority: int) -> Counter[s
     return Counter(connection.execute(given).scalars())
 
 
+def held_up(connection: Connection, most: int) -> list[dict[str, Any]]:
+    """What this machine or a resting host keeps from running: `step, message, jobs, run_at`, most jobs first.
+
+    They were handed back, and wait to be run again without being charged for it; nothing of theirs has failed.
+    """
+    said = select(jobs.c.step, jobs.c.message, func.count().label("jobs"), func.min(jobs.c.run_at).label("run_at"))
+    waiting = said.where(READY, jobs.c.outcome.is_(None), jobs.c.message.is_not(None))
+    rows = connection.execute(waiting.group_by(jobs.c.step, jobs.c.message).order_by(func.count().desc()).limit(most))
+    return [dict(row) for row in rows.mappings()]
+
+
 def unknown(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Those of these ids that no job has."""
     known = set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())

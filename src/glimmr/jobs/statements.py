@@ -46,8 +46,9 @@ _HOST_FREE = or_(
     .correlate(jobs)
     .scalar_subquery(),
 )
-# A host that failed again and again is left alone for a while (`net.breaker`): its jobs wait uncharged.
-_HOST_AWAKE = not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _NOW))
+# A host that failed again and again is left alone for a while (`net.breaker`), and one that wants a pause between two
+# requests for so long (`net.pace`): its jobs wait uncharged, and take nobody's slot.
+_HOST_AWAKE = not_(exists().where(hosts.c.host == jobs.c.host, or_(hosts.c.until > _NOW, hosts.c.next_at > _NOW)))
 _FENCE = and_(
     jobs.c.id == bindparam("job_id"),
     jobs.c.owner == bindparam("holder"),
@@ -121,7 +122,7 @@ DUE = (
         or_(jobs.c.host.is_(None), jobs.c.host.not_in(bindparam("full_hosts", expanding=True))),
         jobs.c.id.not_in(bindparam("sent", expanding=True)),
     )
-    .order_by(jobs.c.priority.desc(), jobs.c.run_at, jobs.c.id)
+    .order_by(jobs.c.priority.desc(), jobs.c.attempt, jobs.c.run_at, jobs.c.id)  # retries wait behind fresh work
     .limit(bindparam("most"))
 )
 AWAITED = select(

@@ -59,6 +59,7 @@ Index(
     "ix_jobs_ready",
     jobs.c.step,
     jobs.c.priority.desc(),
+    jobs.c.attempt,
     jobs.c.run_at,
     jobs.c.id,
     sqlite_where=READY,

@@ -15,6 +15,7 @@ class Answer:
     headers: Mapping[str, str]
     bytes: int
     not_modified: bool = False
+    weaknesses: tuple[str, ...] = ()  # codes of model.WEAK_TRANSPORT: how it, or a redirect to it, came
 
     @property
     def etag(self) -> str | None:

@@ -21,14 +21,16 @@ def after_failure(standing: Standing, now: float, *, scale: float = 1.0) -> Stan
     if standing.is_open:
         return standing if now < standing.until and not _is_probing(standing) else _rest(standing, now, scale)
     if now - standing.since > _WINDOW_SECONDS:
-        standing = Standing(since=now)
+        standing = replace(standing, failures=0, since=now)
     standing = replace(standing, failures=standing.failures + 1)
     return standing if standing.failures < _FAILURES else _rest(standing, now, scale)
 
 
 def after_success(standing: Standing, now: float) -> Standing:
     """It answered as it should. While it rests, that was an answer to somebody who had asked before."""
-    return standing if standing.until > now and not _is_probing(standing) else GOOD
+    if standing.until > now and not _is_probing(standing):
+        return standing
+    return replace(standing, failures=0, since=0.0, until=0.0, opened=0)
 
 
 def after_wait(standing: Standing, now: float, seconds: float) -> Standing:
@@ -57,7 +59,7 @@ def _is_probing(standing: Standing) -> bool:
 
 def _rest(standing: Standing, now: float, scale: float) -> Standing:
     opened = standing.opened + 1
-    return Standing(until=now + _rest_seconds(opened, scale), opened=opened)
+    return replace(standing, failures=0, since=0.0, until=now + _rest_seconds(opened, scale), opened=opened)
 
 
 def _rest_seconds(opened: int, scale: float) -> float:

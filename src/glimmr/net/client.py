@@ -2,29 +2,36 @@
 
 import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import pycurl
 
 from glimmr import events
-from glimmr.errors import ConnectionRefused
+from glimmr.errors import ConnectionRefused, FetchError
+from glimmr.net import robots
 from glimmr.net.answer import Answer, Reply
+from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.hosts import Hosts, local_hosts
+from glimmr.net.issuers import Issuers
 from glimmr.net.ladder import Ladder
-from glimmr.net.lines import Lines
+from glimmr.net.lines import Line, Lines
 from glimmr.net.options import Limits, Options
 from glimmr.net.request import Request, bad_redirect
-from glimmr.net.resume import Resume
+from glimmr.net.resume import Resume, Span
 from glimmr.net.transfer import Progress, Sink, Transfer
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
+from glimmr.net.ways import IDENTITY, INTERMEDIATES, LEGACY_TLS
 from glimmr.settings import Settings
 
 _MOST_HOPS = 10
 _SMALL_ANSWER_BYTES = 64 * 2**20
-_BUFFER_BYTES = 256 * 1024
 _KEEP_ALIVE_SECONDS = 30
+_ROBOTS_SECONDS, _ROBOTS_BYTES = 5.0, 500 * 1024  # RFC 9309 §2.5: so much of it must be read
+_NO_PARTIAL_CHAIN = 1 << 2  # CURLSSLOPT_NO_PARTIALCHAIN, which pycurl's types do not know
+_CERTIFICATE_BYTES, _CERTIFICATE_SECONDS = 64 * 1024, 30.0
 
 
 class Client:
@@ -35,6 +42,9 @@ class Client:
         self._hosts = hosts or local_hosts(self._options.connections_per_host)
         self._ladder = Ladder(self._hosts, self._options.ways.known)
         self._lines = Lines()
+        self._hosts.when_let_go(self._lines.drop)
+        self._bandwidth = Bandwidth(self._options.bandwidth_bytes)
+        self._issuers = Issuers(self._options.ca_bundle)
 
     def fetch(
         self,
@@ -44,7 +54,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         etag: str | None = None,
         last_modified: str | None = None,
-        resume: Resume | None = None,
+        resume: Resume | Span | None = None,
         since: float | None = None,
         tell: Progress | None = None,
         max_bytes: int | None = None,
@@ -53,9 +63,10 @@ class Client:
         """Stream what `url` answers into `sink`, as served.
 
         With `etag` or `last_modified` of the bytes we have, the answer may be `not_modified`. With `resume` the rest of
-        a file is asked for: the sink learns by `begin` whether that comes, or the whole. The deadline counts from
-        `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice a second, also while waiting;
-        what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when the answer is another part.
+        a file is asked for: the sink learns by `begin` whether that comes, or the whole; with a Span, the whole is an
+        error. The deadline counts from `since` (monotonic; default now). `tell(bytes=, total=)` is called about twice
+        a second, also while waiting; what it raises ends the transfer at once. Raises a FetchError: RangeMismatch when
+        the answer is another part.
         """
         asked = dict(headers or {})
         if etag:
@@ -95,27 +106,66 @@ class Client:
             transfer = self._hop(request, sink, tell, limits)
             target = transfer.redirects_to
             if target is None:
-                return _answer(transfer, decoded=request.decode)
+                return _answer(transfer, request)
             request.redirect(transfer, target)
         raise bad_redirect(request.url, f"more than {_MOST_HOPS} redirects")
 
     def _hop(self, request: Request, sink: Sink, tell: Progress, limits: Limits) -> Transfer:
         """One request, in its turn at its host. The turn at the host before is over, so nobody waits in a circle."""
-        url, host, proxy = request.url, host_of(request.url), self._proxy(request.url)
-        self._options.guard.check_url(url, by_proxy=proxy is not None)
-        asks, here_bytes = request.asks_whether_changed, request.resume.at if request.resume else 0
-        with self._hosts.turn(host, lambda: tell(bytes=here_bytes, total=None)), self._lines.to(host) as line:
+        host, here_bytes = host_of(request.url), request.resume.at if request.resume else 0
+        self._options.guard.check_url(request.url, by_proxy=self._proxy(request.url) is not None)
+
+        def waiting() -> None:
+            tell(bytes=here_bytes, total=None)
+
+        bundle = self._bundle(request, tell, limits)
+        if request.resume is None:  # to go on with a transfer is no new one
+            self._hosts.keep_pace(host, waiting)
+        with self._hosts.turn(host, waiting):
             self._hosts.check(host)
+            transfer = self._exchange(request, sink, tell, limits, bundle)
+            if (transfer.is_wanted or transfer.status == 304) and self._hosts.takes_robots(host):
+                self._look_into_robots(transfer, tell, limits, bundle)
+        return transfer
+
+    def _look_into_robots(self, after: Transfer, tell: Progress, limits: Limits, bundle: bytes) -> None:
+        """Ask a host that has just answered, on the same connection, what pace it wants.
+
+        It may say nothing, nonsense, or that we are to be gone: what was asked for is here already.
+        """
+        host, request, sink = host_of(after.url), Request(url=robots.address(after.url), decode=True), _Memory()
+        short = replace(
+            limits,
+            connect_seconds=min(limits.connect_seconds, _ROBOTS_SECONDS),
+            header_seconds=min(limits.header_seconds, _ROBOTS_SECONDS),
+            deadline_seconds=_ROBOTS_SECONDS,
+            deadline_cap_seconds=_ROBOTS_SECONDS,
+            stall_seconds=min(limits.stall_seconds, _ROBOTS_SECONDS),
+            max_bytes=_ROBOTS_BYTES,
+        )
+        here_bytes, total = after.here_bytes, after.size_bytes
+        try:
+            answer = self._exchange(request, sink, lambda **_: tell(bytes=here_bytes, total=total), short, bundle)
+        except FetchError:
+            return  # it is asked again tomorrow
+        if answer.status < 500:
+            self._hosts.wants(host, robots.crawl_delay_seconds(bytes(sink.data)))
+
+    def _exchange(self, request: Request, sink: Sink, tell: Progress, limits: Limits, bundle: bytes) -> Transfer:
+        """Send one request and take in its answer, whatever it is. Raises a FetchError when none comes."""
+        url, proxy = request.url, self._proxy(request.url)
+        with self._lines.to(host_of(url)) as line:
             transfer = Transfer(
                 url,
                 sink=sink,
                 limits=limits,
                 tell=tell,
-                asks_whether_changed=asks,
+                asks_whether_changed=request.asks_whether_changed,
                 resume=request.resume,
                 since=request.since,
+                bandwidth=self._bandwidth,
             )
-            self._prepare(line.curl, request, transfer, limits)
+            self._prepare(line.curl, request, transfer, limits, bundle)
             refused = self._route(line.curl, url, proxy)
             events.tell(events.REQUEST_SENT, url=redact(url), method=request.method)
             try:
@@ -130,38 +180,84 @@ class Client:
                 events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
             )
             transfer.cookies = line.curl.getinfo(pycurl.INFO_COOKIELIST)
+        request.weaknesses |= self._weaknesses(request)
         return transfer
 
-    def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits) -> None:
+    def _prepare(self, curl: pycurl.Curl, request: Request, transfer: Transfer, limits: Limits, bundle: bytes) -> None:
         """Set what is asked. `reset` keeps the connection, and the cookies of another request: these are dropped."""
         curl.reset()
         curl.setopt(pycurl.COOKIEFILE, "")
         for cookie in ("ALL", *request.cookies):
             curl.setopt(pycurl.COOKIELIST, cookie)
         curl.setopt(pycurl.URL, request.url)
-        host, options = host_of(request.url), self._options
-        ways = request.tried.get(host, self._hosts.ways(host))
+        options, ways = self._options, self._ways(request)
         headers = options.ways.headers(request.url, ways) | request.headers
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
         curl.setopt(pycurl.USERAGENT, options.user_agent)
         options.ways.prepare(curl, ways)
-        curl.setopt(pycurl.ACCEPT_ENCODING, "" if request.decode else "identity")
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(request.decode))
+        decode = request.decode and IDENTITY not in ways
+        curl.setopt(pycurl.ACCEPT_ENCODING, "" if decode else "identity")
+        curl.setopt(pycurl.HTTP_CONTENT_DECODING, int(decode))
         if request.body is not None:
             curl.setopt(pycurl.COPYPOSTFIELDS, request.body)
         if request.method != "GET":
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.BUFFERSIZE, self._bandwidth.piece_bytes)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_seconds * 1000))
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.TCP_KEEPIDLE, _KEEP_ALIVE_SECONDS)
         curl.setopt(pycurl.TCP_KEEPINTVL, _KEEP_ALIVE_SECONDS)
-        if options.ca_bundle:
+        if not options.checks(request.url):
+            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+        elif bundle:
+            curl.setopt(pycurl.CAINFO_BLOB, bundle)
+            curl.setopt(pycurl.SSL_OPTIONS, _NO_PARTIAL_CHAIN)  # only its roots end a chain
+        elif options.ca_bundle:
             curl.setopt(pycurl.CAINFO, options.ca_bundle)
         curl.setopt(pycurl.PREREQFUNCTION, transfer.on_connected)
         curl.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         curl.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+
+    def _ways(self, request: Request) -> frozenset[str]:
+        host = host_of(request.url)
+        return frozenset() if request.plain else request.tried.get(host, self._hosts.ways(host))
+
+    def _weaknesses(self, request: Request) -> set[str]:
+        if not request.url.startswith("https:"):
+            return set()
+        weak = {"GL-TLS-LEGACY"} if LEGACY_TLS in self._ways(request) else set[str]()
+        return weak if self._options.checks(request.url) else weak | {"GL-TLS-INSECURE"}
+
+    def _bundle(self, request: Request, tell: Progress, limits: Limits) -> bytes:
+        """The roots, and what this server does not send below them; nothing for one that sends it, or speaks no TLS."""
+        if INTERMEDIATES not in self._ways(request) or not request.url.startswith("https:"):
+            return b""
+
+        def fetch(url: str) -> bytes:
+            short = replace(limits, max_bytes=_CERTIFICATE_BYTES, deadline_seconds=_CERTIFICATE_SECONDS)
+            sink = _Memory()
+            self._follow(Request(url=normalise(url), plain=True), sink, tell, short)
+            return bytes(sink.data)
+
+        return self._issuers.bundle(request.url, lambda: self._shown(request, tell, limits), fetch)
+
+    def _shown(self, request: Request, tell: Progress, limits: Limits) -> list[str]:
+        """The certificates a server shows, whatever they are worth. Nothing is asked on that connection."""
+        url, proxy = request.url, self._proxy(request.url)
+        with self._hosts.turn(host_of(url), lambda: tell(bytes=0, total=None)), closing(Line()) as line:
+            self._hosts.look(host_of(url))
+            transfer = Transfer(url, sink=_Memory(), limits=limits, tell=tell, asks_whether_changed=False)
+            self._prepare(line.curl, request, transfer, limits, b"")
+            self._route(line.curl, url, proxy)
+            for option in (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST):
+                line.curl.setopt(option, 0)
+            for option in (pycurl.CONNECT_ONLY, pycurl.OPT_CERTINFO):
+                line.curl.setopt(option, 1)
+            line.run(transfer)
+            shown = line.curl.getinfo(pycurl.INFO_CERTINFO)
+        return [text for one in shown for name, text in one if name == "Cert"]
 
     def _route(self, curl: pycurl.Curl, url: str, proxy: str | None) -> list[str]:
         """Decide where the socket goes: to the proxy, or through the guard's door. Gives what the door will refuse."""
@@ -173,6 +269,8 @@ class Client:
         if proxy is None:
             curl.setopt(pycurl.CONNECT_TO, self._options.connect_to.entries(url))
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._options.guard.door(refused))
+        elif self._options.ca_bundle:
+            curl.setopt(pycurl.PROXY_CAINFO, self._options.ca_bundle)
         return refused
 
     def _proxy(self, url: str) -> str | None:
@@ -211,7 +309,7 @@ def _silent(**_: Any) -> None:
     """Nobody wants to know."""
 
 
-def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
+def _answer(transfer: Transfer, request: Request) -> Answer:
     if transfer.status in (300, 301, 302, 303, 305, 306, 307, 308):
         raise bad_redirect(transfer.url, f"HTTP {transfer.status} without an address to go to")
     error = answered(transfer.what)
@@ -220,7 +318,7 @@ def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
     not_modified = transfer.status == 304
     if not not_modified:
         transfer.begin()  # an empty body has no first byte
-        if not decoded:
+        if not request.decode:
             transfer.check_whole()
     return Answer(
         status=transfer.status,
@@ -228,4 +326,5 @@ def _answer(transfer: Transfer, *, decoded: bool) -> Answer:
         headers=transfer.headers,
         bytes=transfer.received_bytes,
         not_modified=not_modified,
+        weaknesses=tuple(sorted(request.weaknesses)),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from glimmr.errors import UsageError
-from glimmr.net.urls import host_of, port_of
+from glimmr.net.urls import host_of, is_named, port_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ConnectTo:
         """What libcurl's CONNECT_TO wants for this URL: at most one `host:port:ip:port`."""
         host = host_of(url)
         for pattern, target in self.rules:
-            if pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:])):
+            if pattern == "*" or is_named(host, pattern):
                 return [f"{f'[{host}]' if ':' in host else host}:{port_of(url)}:{target}"]
         return []
 

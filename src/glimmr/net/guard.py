@@ -27,6 +27,8 @@ _NOT_GLOBAL = tuple(
         "fec0::/10",  # site-local (RFC 3879)
         "192.0.0.0/24",  # protocol assignments (RFC 6890)
         "192.88.99.0/24",  # 6to4 relays (RFC 7526)
+        "3fff::/20",  # documentation (RFC 9637)
+        "168.63.129.16/32",  # in Azure not the internet, but the host: settings and secrets of the machine
     )
 )
 

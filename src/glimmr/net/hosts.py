@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Protocol
 
 from glimmr.errors import (
@@ -19,10 +20,10 @@ from glimmr.errors import (
     ServerError,
     Unavailable,
 )
-from glimmr.model import Standing
-from glimmr.net import breaker
+from glimmr.model import Pace, Standing
+from glimmr.net import breaker, pace
 from glimmr.net.breaker import GOOD
-from glimmr.net.politeness import LocalPoliteness, Politeness
+from glimmr.net.politeness import LocalPoliteness, Politeness, Waiting
 from glimmr.retry import SERVER_WAIT_SECONDS
 
 # What says something about a host, not about one file of it, and may pass by itself.
@@ -30,6 +31,8 @@ _ILL = (
     ConnectTimeout, ConnectionRefused, ConnectionReset, EmptyReply, HeaderTimeout, NameLookupFailed, ServerError,
     RateLimited, Unavailable,
 )  # fmt: skip
+_LOOK_UP_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 60.0  # in a slot; who would wait longer is put off
 
 
 class Book(Protocol):
@@ -53,12 +56,17 @@ class Book(Protocol):
 
 
 class Hosts:
-    """Asks the book before each request and tells it afterwards. `scale` stretches how long a host rests."""
+    """Asks the book before each request and tells it afterwards. `scale` stretches how long a host rests.
 
-    def __init__(self, politeness: Politeness, book: Book | None = None, *, scale: float = 1.0) -> None:
+    A Crawl-delay is kept up to `crawl_delay_seconds`; 0: nobody looks into a robots.txt.
+    """
+
+    def __init__(
+        self, politeness: Politeness, book: Book | None = None, *, scale: float = 1.0, crawl_delay_seconds: float = 0.0
+    ) -> None:
         self._book = book or LocalBook()
-        self._scale = scale
-        self.turn = politeness.turn
+        self._scale, self._crawl_delay_seconds = scale, crawl_delay_seconds
+        self.turn, self.when_let_go = politeness.turn, politeness.when_let_go
         self.ways, self.remember = self._book.ways, self._book.remember
 
     def check(self, host: str) -> None:
@@ -76,15 +84,76 @@ class Hosts:
         if wait_seconds:
             raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
 
+    def keep_pace(self, host: str, waiting: Waiting) -> None:
+        """Wait until the next request may be sent. Raises HostRests when so many wait that it would take long."""
+        wait_seconds = 0.0
+
+        def queue(standing: Standing) -> Standing:
+            nonlocal wait_seconds
+            wait_seconds, after = pace.take(self._capped(standing.pace), time.time())
+            return standing if wait_seconds > _LONGEST_WAIT_SECONDS else replace(standing, pace=after)
+
+        if not self._capped(self._book.standing(host).pace).gap_seconds:
+            return
+        self._book.change(host, queue)
+        if wait_seconds > _LONGEST_WAIT_SECONDS:
+            raise HostRests(f"{host} wants a pause between two requests, and many wait", seconds=wait_seconds)
+        until = time.monotonic() + wait_seconds
+        while (left := until - time.monotonic()) > 0:
+            waiting()
+            time.sleep(min(left, _LOOK_UP_SECONDS))
+
+    def takes_robots(self, host: str) -> bool:
+        """Whether the caller is to look into its robots.txt: nobody has for a day. Nobody else is told to, then."""
+        if not self._crawl_delay_seconds or not pace.is_robots_due(self._book.standing(host).pace, time.time()):
+            return False
+        now, taken = time.time(), False
+
+        def take(standing: Standing) -> Standing:
+            nonlocal taken
+            taken = pace.is_robots_due(standing.pace, now)
+            return replace(standing, pace=replace(standing.pace, robots_at=now)) if taken else standing
+
+        self._book.change(host, take)
+        return taken
+
+    def wants(self, host: str, crawl_seconds: float) -> None:
+        """So long a pause its robots.txt asks for."""
+        now = time.time()
+
+        def heed(standing: Standing) -> Standing:
+            kept = self._capped(replace(standing.pace, crawl_seconds=crawl_seconds))
+            return replace(standing, pace=replace(kept, next_at=max(kept.next_at, now + kept.crawl_seconds)))
+
+        if crawl_seconds or self._book.standing(host).pace.crawl_seconds:
+            self._book.change(host, heed)
+
+    def _capped(self, wanted: Pace) -> Pace:
+        return replace(wanted, crawl_seconds=min(wanted.crawl_seconds, self._crawl_delay_seconds))
+
+    def look(self, host: str) -> None:
+        """Raises HostRests while a host is left alone; who only looks does not become the probe."""
+        wait_seconds, _ = breaker.may_ask(self._book.standing(host), time.time(), scale=self._scale)
+        if wait_seconds:
+            raise HostRests(f"{host} failed again and again: it is left alone", seconds=wait_seconds)
+
     def answered(self, host: str) -> None:
         """It answered as it should."""
-        if self._book.standing(host) != GOOD:
+        standing = self._book.standing(host)
+        if standing.failures or standing.is_open or standing.pace.slower_seconds:
             now = time.time()
-            self._book.change(host, lambda standing: breaker.after_success(standing, now))
+            self._book.change(host, lambda standing: self._after_success(standing, now))
+
+    def _after_success(self, standing: Standing, now: float) -> Standing:
+        after = breaker.after_success(standing, now)
+        return replace(after, pace=pace.well(after.pace, scale=self._scale))
 
     def failed(self, host: str, error: FetchError) -> None:
         """It did not. What it said about one file is an answer, too."""
         now = time.time()
+        if isinstance(error, RateLimited):
+            scale = self._scale
+            self._book.change(host, lambda at: replace(at, pace=pace.too_often(at.pace, scale=scale)))
         if isinstance(error, RateLimited | Unavailable) and error.retry_after_seconds is not None:
             least, most = SERVER_WAIT_SECONDS
             said = min(max(error.retry_after_seconds, least), most)

@@ -97,12 +97,21 @@ class Lines:
         for _, line in idle.values():
             line.close()
 
+    def drop(self, host: str) -> None:
+        """Close one idle line to `host`, if there is one."""
+        line = self._idle_to(host)
+        if line is not None:
+            line.close()
+
     def _take(self, host: str) -> Line:
+        return self._idle_to(host) or Line()
+
+    def _idle_to(self, host: str) -> Line | None:
         with self._lock:
             for key in reversed(self._idle):
                 if self._idle[key][0] == host:
                     return self._idle.pop(key)[1]
-        return Line()
+        return None
 
     def _put_back(self, host: str, line: Line) -> None:
         line.curl.reset()  # lets go of the sink and of who is told; keeps the connection

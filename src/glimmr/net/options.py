@@ -1,6 +1,7 @@
 """How the web is asked: who we say we are, how long we wait, what may be connected to."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,7 @@ import glimmr
 from glimmr.errors import UsageError
 from glimmr.net.connect_to import ConnectTo
 from glimmr.net.guard import Guard
+from glimmr.net.urls import host_of, is_named, literal
 from glimmr.net.ways import Ways
 from glimmr.settings import Settings
 
@@ -38,7 +40,9 @@ class Options:
     guard: Guard
     connect_to: ConnectTo
     connections_per_host: int = 2
+    bandwidth_bytes: int = 0  # a second, for all transfers together; 0: no limit
     ca_bundle: str = ""
+    insecure_hosts: tuple[str, ...] = ()
     user_agent: str = field(default_factory=lambda: _user_agent(""))
     ways: Ways = field(default_factory=Ways)
 
@@ -59,10 +63,22 @@ class Options:
             guard=Guard.of(settings.allow_addresses),
             connect_to=ConnectTo.of(settings.connect_to),
             connections_per_host=settings.connections_per_host,
+            bandwidth_bytes=settings.bandwidth_bytes,
             ca_bundle=_ca_bundle(settings.ca_bundle),
+            insecure_hosts=tuple(_host_pattern(text) for text in settings.insecure_hosts),
             user_agent=_user_agent(settings.contact),
             ways=Ways(browser_agent=settings.browser_agent),
         )
+
+    def checks(self, url: str) -> bool:
+        """Whether the certificate of the server of `url` must be right."""
+        return not any(is_named(host_of(url), pattern) for pattern in self.insecure_hosts)
+
+
+def _host_pattern(text: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*", text) and literal(text) is None:
+        raise UsageError(f"GLIMMR_INSECURE_HOSTS: {text!r} is not the name of a host (`name` or `*.name`)")
+    return text.lower()
 
 
 def _ca_bundle(setting: str) -> str:

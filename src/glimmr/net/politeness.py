@@ -17,6 +17,10 @@ class Politeness(Protocol):
         """Wait for a turn at `host` and hold it for the length of the context."""
         ...
 
+    def when_let_go(self, close_idle: Callable[[str], None]) -> None:
+        """Whom to tell of a host whose turn others may have now: an idle connection there must be closed first."""
+        ...
+
 
 class LocalPoliteness:
     """Turns of this process only: at most `connections_per_host` at a time."""
@@ -25,6 +29,9 @@ class LocalPoliteness:
         self._limit = connections_per_host
         self._taken: dict[str, int] = {}
         self._freed = threading.Condition()
+
+    def when_let_go(self, close_idle: Callable[[str], None]) -> None:
+        """Nobody else counts this process's connections, and whoever has the next turn uses the idle one."""
 
     @contextmanager
     def turn(self, host: str, waiting: Waiting) -> Generator[None]:

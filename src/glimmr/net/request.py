@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from glimmr.errors import BadRedirect, FetchError, ForbiddenScheme
-from glimmr.net.resume import Resume
+from glimmr.net.resume import Resume, Span
 from glimmr.net.transfer import Transfer
 from glimmr.net.urls import normalise, origin, redact
 
@@ -25,10 +25,12 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     decode: bool = False  # undo content encodings
-    resume: Resume | None = None  # the beginning that is here: the rest is asked for
+    resume: Resume | Span | None = None  # what is asked for: the rest of what is here, or some bytes alone
     since: float | None = None  # when the work of which this is a part began, on the monotonic clock
     tried: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])  # ways of asking, by host
+    plain: bool = False  # asked honestly, whatever helped before
     begun: bool = False  # the sink has seen bytes of the answer
+    weaknesses: set[str] = field(default_factory=set[str])  # of the hops so far
     cookies: list[str] = field(default_factory=list[str])  # in Netscape's format, as libcurl gives and takes them
     _seen: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set[tuple[str, str, tuple[str, ...]]])
 
@@ -39,7 +41,9 @@ class Request:
 
     def afresh(self, tried: Mapping[str, frozenset[str]]) -> Self:
         """The same before it was asked, to be asked in other ways."""
-        return replace(self, headers=dict(self.headers), cookies=[], tried=dict(tried), begun=False, _seen=set())
+        return replace(
+            self, headers=dict(self.headers), cookies=[], tried=dict(tried), begun=False, weaknesses=set(), _seen=set()
+        )
 
     def redirect(self, transfer: Transfer, target: str) -> None:
         """Become what is to be asked next.

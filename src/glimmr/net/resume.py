@@ -1,4 +1,4 @@
-"""Going on where a transfer broke off: what is asked for the rest of a file, and whether an answer is that rest."""
+"""Parts of a file: how the rest of a broken transfer, or one span, is asked for, and whether an answer is just that."""
 
 import re
 from collections.abc import Mapping
@@ -27,10 +27,32 @@ class Resume:
         return {"Range": f"bytes={self.at}-", "If-Range": self.validator}
 
     def fits(self, part: "Part | None", validator: str | None) -> bool:
-        """Whether a 206 carries just the rest that was asked for, of the same version where it says which."""
-        if part is None or part.start != self.at or validator not in (None, self.validator):
+        """Whether a 206 carries just the rest that was asked for, and says that it is of the same version.
+
+        Some servers heed Range and not If-Range: what does not say of which version it is may be of another.
+        """
+        if part is None or part.start != self.at or validator != self.validator:
             return False
         return None in (part.size_bytes, self.size_bytes) or part.size_bytes == self.size_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Some bytes of a file of `size_bytes`, wanted alone: whoever answers with the whole is not listened to."""
+
+    at: int
+    length: int
+    size_bytes: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Asks for just these bytes (RFC 9110 §14.2)."""
+        return {"Range": f"bytes={self.at}-{self.at + self.length - 1}"}
+
+    def fits(self, part: "Part | None", validator: str | None) -> bool:
+        """Whether a 206 carries just these, of a file that is as large."""
+        del validator
+        return part == Part(self.at, self.length, self.size_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import pycurl
 
 from glimmr import errors
 from glimmr.errors import FetchError
+from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.options import Limits
-from glimmr.net.resume import Resume, part_of, validator_of
+from glimmr.net.resume import Resume, Span, part_of, validator_of
 from glimmr.net.translate import Answered
 from glimmr.net.urls import redact
 
@@ -48,11 +49,13 @@ class Transfer:
         limits: Limits,
         tell: Progress,
         asks_whether_changed: bool,
-        resume: Resume | None = None,
+        resume: Resume | Span | None = None,
         since: float | None = None,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self.url = url
         self.at = 0  # where in the file the body of the answer begins
+        self.continues = False  # it carries just the part that was asked for
         self.status = 0
         self.headers: dict[str, str] = {}
         self.head = b""
@@ -64,7 +67,7 @@ class Transfer:
         self.enough = False  # the rest of this body is not wanted
         self.raised: BaseException | None = None
         self._sink, self._limits, self._tell, self._resume = sink, limits, tell, resume
-        self._asks_whether_changed = asks_whether_changed
+        self._asks_whether_changed, self._bandwidth = asks_whether_changed, bandwidth or Bandwidth()
         self._body_bytes: int | None = None  # as announced
         self.begun = False  # the sink was told that bytes come
         now = time.monotonic()
@@ -118,10 +121,19 @@ class Transfer:
             return
         if max(self.size_bytes or 0, self.here_bytes) > self._limits.max_bytes:
             raise self._error(
-                errors.FileTooLarge, f"is larger than the {self._limits.max_bytes} bytes that are allowed"
+                errors.FileTooLarge,
+                f"is larger than the {self._limits.max_bytes} bytes that are allowed (GLIMMR_MAX_FILE_BYTES)",
             )
         self.begin()
         self._sink.write(data)
+        self._wait_for(len(data))
+
+    def _wait_for(self, size_bytes: int) -> None:
+        """Wait until so much may be received. While we wait for ourselves, no clock of the server's runs."""
+        waited = self._bandwidth.pay(size_bytes, self._tell_now_and_then)
+        self._started += waited
+        self._window_at += waited
+        self._last_byte_at += waited
 
     def begin(self) -> None:
         """Tell the sink, once, that the answer it is waiting for begins."""
@@ -135,15 +147,14 @@ class Transfer:
         part = part_of(self.headers) if self.status == 206 else None
         if self._resume is not None and part is not None and self._resume.fits(part, validator_of(self.headers)):
             self.at, self._body_bytes, self.size_bytes = part.start, part.length, part.size_bytes
+            self.continues = True
 
     # ── what the line asks between two looks at the socket ───────────────────────────────────────────────────────
 
     def check(self) -> None:
         """Tell how far it is, and end it when a clock ran out. Raises what `tell` raises, or a FetchError."""
+        self._tell_now_and_then()
         now = time.monotonic()
-        if now - self._told_at >= _TELL_SECONDS:
-            self._told_at = now
-            self._tell(bytes=self.here_bytes, total=self.size_bytes if self.is_wanted else None)
         if not self.connected:
             return  # libcurl's own connect timeout covers name lookup, connection and TLS
         if not self.answered:
@@ -152,6 +163,12 @@ class Transfer:
             return
         self._check_rate(now)
         self._check_deadline(now)
+
+    def _tell_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_SECONDS:
+            self._told_at = now
+            self._tell(bytes=self.here_bytes, total=self.size_bytes if self.is_wanted else None)
 
     def _check_rate(self, now: float) -> None:
         limits = self._limits
@@ -173,13 +190,12 @@ class Transfer:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether this answer carries what was asked for: the whole, or just the rest that is missing."""
-        return self.answered and (self.status == 200 or self.continues)
+        """Whether this answer carries what was asked for: the whole, or just the part that is missing."""
+        return self.answered and (self.continues or (self.status == 200 and not self._only_a_span))
 
     @property
-    def continues(self) -> bool:
-        """Whether it goes on where the resumed transfer broke off."""
-        return self.status == 206 and self.at > 0
+    def _only_a_span(self) -> bool:
+        return isinstance(self._resume, Span)
 
     @property
     def here_bytes(self) -> int:
@@ -208,6 +224,7 @@ class Transfer:
             head=self.head,
             asked_whether_changed=self._asks_whether_changed,
             asked_the_rest=self._resume is not None,
+            asked_a_span=self._only_a_span,
             continues=self.continues,
         )
 

@@ -39,7 +39,8 @@ class Answered:
     head: bytes = b""
     asked_whether_changed: bool = False
     asked_the_rest: bool = False  # of a file whose beginning is here
-    continues: bool = False  # it is just that rest
+    asked_a_span: bool = False  # some bytes of it, and no others
+    continues: bool = False  # it is just that rest, or these
 
 
 # ── libcurl ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -52,6 +53,8 @@ _CODES: dict[int, type[GlimmrError]] = {
     8: errors.ProtocolError,
     16: errors.Http2Error,
     18: errors.BodyCut,
+    23: errors.StorageFault,  # what we write into failed, and did not say how
+    27: errors.LocalFault,  # this machine has no memory left
     33: errors.RangeMismatch,
     35: errors.TlsHandshake,
     36: errors.RangeMismatch,
@@ -71,6 +74,7 @@ _CODES: dict[int, type[GlimmrError]] = {
     91: errors.TlsUntrusted,
     92: errors.Http2Error,
     95: errors.Http2Error,
+    96: errors.Http2Error,  # QUIC
     97: errors.ConnectionRefused,  # by the proxy
 }
 # Where one code means several things only libcurl's text tells them apart (RELIABILITY.md §1 facts 12, 14).
@@ -178,13 +182,14 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|script|t
 def answered(what: Answered) -> FetchError | None:
     """The error an answer is, or None for one that carries what was asked for.
 
-    That is 200, 304 when we asked whether it changed, and a 206 that goes on where we broke off.
+    That is 200, 304 when we asked whether it changed, and a 206 that goes on where we broke off or is just the span we
+    asked for (then 200 is not).
 
     A robot check hides behind any status, so the first bytes are more specific than the status.
     """
     if (what.status == 304 and what.asked_whether_changed) or what.continues:
         return None
-    if what.asked_the_rest and what.status in (206, 416):
+    if (what.asked_the_rest and what.status in (206, 416)) or (what.asked_a_span and what.status == 200):
         return _other_part(what)
     kind = errors.ChallengePage if _is_challenge(what) else _status_kind(what.status)
     if kind is None:

@@ -121,6 +121,11 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+def is_named(host: str, pattern: str) -> bool:
+    """Whether a pattern of the settings means this host: its name, or `*.` and what its name ends with."""
+    return pattern == host or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
 def port_of(url: str) -> int:
     """The port a normalised URL means."""
     parts = urlsplit(url)

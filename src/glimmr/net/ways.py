@@ -8,6 +8,8 @@ import pycurl
 from glimmr.net.urls import origin
 
 BROWSER_HEADERS, BROWSER_AGENT, HTTP1, LEGACY_TLS = "browser_headers", "browser_agent", "http1", "legacy_tls"
+IDENTITY = "identity"  # no content encoding
+INTERMEDIATES = "intermediates"  # see issuers
 
 # What browsers send when a person follows a link; we still say who we are.
 _HEADERS: Mapping[str, str] = {
@@ -33,7 +35,7 @@ class Ways:
     @property
     def known(self) -> frozenset[str]:
         """Their names, as `retry` knows them."""
-        always = {BROWSER_HEADERS, HTTP1, LEGACY_TLS}
+        always = {BROWSER_HEADERS, HTTP1, IDENTITY, LEGACY_TLS, INTERMEDIATES}
         return frozenset(always | {BROWSER_AGENT} if self.browser_agent else always)
 
     def headers(self, url: str, ways: Collection[str]) -> dict[str, str]:

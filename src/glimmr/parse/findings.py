@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from glimmr.model import Example, Finding
+from glimmr.model import WEAK_TRANSPORT, Example, Finding
 from glimmr.parse.rules.book import CMS_RULES, EDITIONS, FLAG_SOURCES, Rule
 from glimmr.price_table import FLAGS
 
@@ -47,6 +47,7 @@ RULES: dict[str, Rule] = {
         Rule("GL-MEMBER", "warning", "a member of the archive, or a sheet of the workbook, gave no prices", "Glimmr"),
         Rule("GL-HIDDEN-SHEET", "info", "the sheet is hidden in its workbook; it was read", "Glimmr"),
         Rule("GL-ENCODING", "warning", "not all of the text is UTF-8", "Glimmr"),
+        *(Rule(code, "warning", text, "Glimmr") for code, text in WEAK_TRANSPORT.items()),
     )
 }
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr import events
-from glimmr.download import download
+from glimmr.download import NotModified, download
 from glimmr.errors import FetchError, FileRemoved
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.model import Fetched
+from glimmr.model import Fetched, Ranges
 from glimmr.net import direct, normalise, redact
 from glimmr.net.urls import host_of
 from glimmr.outcomes import Outcome
@@ -21,6 +21,7 @@ from glimmr.retry import reprobe_seconds
 from glimmr.stores import catalog, sightings, snapshots
 from glimmr.stores.blobs import blob_key
 from glimmr.stores.database import Connection
+from glimmr.stores.scratch import check_scratch
 
 # What a file that has another address by now leaves behind: nothing, a page, a link that ran out.
 _MAY_HAVE_MOVED = frozenset((Outcome.GONE, Outcome.BLOCKED, Outcome.NOT_A_PRICE_FILE))
@@ -93,11 +94,14 @@ class DownloadStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Ask the address; it answers with bytes, or that nothing changed."""
         key = job.args["price_file_id"]
-        address, known = await asyncio.to_thread(self._parts.database.read, lambda connection: _known(connection, key))
+        since = utcnow() - timedelta(seconds=self._parts.settings.whole_fetch_seconds)
+        address, known, ranges = await asyncio.to_thread(
+            self._parts.database.read, lambda connection: _known(connection, key, since)
+        )
         if address is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"address {key} is gone")
-        holds = self._parts.blobs.holds
-        has_bytes = known is not None and await asyncio.to_thread(holds, known["blob_key"], known["bytes"])
+        check_scratch(self._parts.settings)  # before anybody asks a hospital for bytes that could go nowhere
+        has_bytes = known is not None and await asyncio.to_thread(self._has, known, address.current_file_id)
         events.tell(events.FETCH_STARTED, url=redact(address.url))
         answer = await asyncio.to_thread(
             download,
@@ -109,13 +113,21 @@ class DownloadStep:
             min_free_bytes=self._parts.settings.min_free_bytes,
             etag=address.etag if has_bytes else None,
             last_modified=address.last_modified if has_bytes else None,
+            ranges=ranges if has_bytes else None,
         )
-        size_bytes = answer.size_bytes if isinstance(answer, Fetched) else 0
-        events.tell(events.FETCH_ENDED, url=redact(address.url), bytes=size_bytes, http_status=answer.http_status)
+        told = {"bytes": answer.size_bytes, "http_status": answer.http_status}
+        events.tell(events.FETCH_ENDED, url=redact(address.url), **told)
         if isinstance(answer, Fetched):
             return _arrived(key, answer)
         assert known is not None, "only bytes we have are asked about conditionally"
-        return _unchanged(key, known["file_id"])
+        return _unchanged(key, known["file_id"], answer)
+
+    def _has(self, known: dict[str, Any], current_file_id: str | None) -> bool:
+        """Whether its bytes need not be brought: they are here, or were deleted and nothing is left to do with them."""
+        is_done = known["outcome"] == Outcome.OK and known["parser_version"] == PARSER_VERSION
+        if known["bytes_removed_at"] is not None and is_done and current_file_id == known["file_id"]:
+            return True
+        return self._parts.blobs.holds(known["blob_key"], known["bytes"])
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address failed for now: what is known so far, and when it is asked again."""
@@ -156,10 +168,14 @@ class DownloadStep:
         return [download_job(address)]
 
 
-def _known(connection: Connection, key: str) -> tuple[catalog.Address | None, dict[str, Any] | None]:
-    """The address, and the snapshot of its last answer."""
-    file_id = snapshots.latest_file_id(connection, key)
-    return catalog.address(connection, key), snapshots.snapshot(connection, file_id) if file_id else None
+def _known(
+    connection: Connection, key: str, since: datetime
+) -> tuple[catalog.Address | None, dict[str, Any] | None, Ranges | None]:
+    """The address, the snapshot of its last answer, and its ranges if it was brought home whole after `since`."""
+    address, file_id = catalog.address(connection, key), snapshots.latest_file_id(connection, key)
+    if file_id is None:
+        return address, None, None
+    return address, snapshots.snapshot(connection, file_id), snapshots.ranges(connection, key, file_id, since)
 
 
 def _arrived(key: str, fetched: Fetched) -> Result:
@@ -168,23 +184,24 @@ def _arrived(key: str, fetched: Fetched) -> Result:
         must_be_known(connection, key)
         snapshots.remember_bytes(connection, fetched, blob_key(fetched.file_id))
         snapshots.hold(connection, fetched.file_id)
+        snapshots.put_weaknesses(connection, fetched.file_id, fetched.weaknesses)
         snapshots.record_answer(connection, key, now, outcome=Outcome.OK, fetched=fetched)
         return _go_on(connection, key, fetched.file_id, "same_bytes", now)
 
     return Result(outcome=Outcome.OK, apply=apply, bytes=fetched.size_bytes)
 
 
-def _unchanged(key: str, file_id: str) -> Result:
-    unchanged: dict[str, Any] = {"outcome": Outcome.UNCHANGED, "reason": "not_modified"}
+def _unchanged(key: str, file_id: str, answer: NotModified) -> Result:
+    unchanged: dict[str, Any] = {"outcome": Outcome.UNCHANGED, "reason": answer.reason}
 
     def apply(connection: Connection) -> Sequence[NewJob]:
         now = utcnow()
         must_be_known(connection, key)
         snapshots.hold(connection, file_id)
         snapshots.record_answer(connection, key, now, file_id=file_id, **unchanged)
-        return _go_on(connection, key, file_id, "not_modified", now)
+        return _go_on(connection, key, file_id, answer.reason, now)
 
-    return Result(apply=apply, **unchanged)
+    return Result(apply=apply, bytes=answer.size_bytes, **unchanged)
 
 
 def _go_on(connection: Connection, key: str, file_id: str, why_unchanged: str, now: datetime) -> list[NewJob]:

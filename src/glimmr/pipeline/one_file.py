@@ -1,25 +1,22 @@
 """One file read by itself: no database, no ledger, but the same code in the same limited child as on the line."""
 
-import asyncio
 import os
 import select
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from glimmr.download import NotModified, bring
-from glimmr.errors import ChildError, FetchError, GlimmrError, NotReconciled, ShuttingDown, UsageError
+from glimmr.errors import ChildError, FetchError, GlimmrError, NotReconciled, UsageError
 from glimmr.jobs.job import Tell
-from glimmr.model import FileReport
+from glimmr.model import FileReport, Finding
 from glimmr.net import Client
 from glimmr.parse import PARSER_VERSION
 from glimmr.parse.rules.file_name import check_file_name
+from glimmr.pipeline.in_thread import in_thread
 from glimmr.pipeline.parse_step import read_in_child
 from glimmr.query.flat import write_flat
 from glimmr.retry import History, decide
@@ -29,7 +26,6 @@ from glimmr.stores.blobs import fault
 _TABLES = ("charges.parquet", "rates.parquet", "rejects.parquet")
 _NO_MORE_TRIES = History(failures=99)
 _LOOK_SECONDS, _PIECE_BYTES = 0.2, 1 << 20
-Value = TypeVar("Value")
 
 
 async def read_one(
@@ -46,12 +42,12 @@ async def read_one(
         scratch = Path(folder)
         path = None
         try:
-            path = await _in_thread(lambda told: _bytes_of(source, client, scratch / "bytes", told), tell)
-            report = await read_in_child(path, scratch / "prices", None, settings, tell)
+            path, weak = await in_thread(lambda told: _bytes_of(source, client, scratch / "bytes", told), tell)
+            report = _with(await read_in_child(path, scratch / "prices", None, settings, tell), *weak)
         except (FetchError, ChildError, NotReconciled) as error:
             report = _broken(error, path.stat().st_size if path else 0, time.monotonic() - started)
         if to is not None:
-            await _in_thread(lambda _: _deliver(scratch / "prices", to, report, is_folder=is_folder), tell)
+            await in_thread(lambda _: _deliver(scratch / "prices", to, report, is_folder=is_folder), tell)
     return report
 
 
@@ -60,10 +56,15 @@ async def check_one(settings: Settings, client: Client, source: str, tell: Tell)
     report = await read_one(settings, client, source, None, tell)
     name = _name_of(source)
     wrong = check_file_name(name, report) if name and report.members else None
-    if wrong is None:
+    return report if wrong is None else _with(report, wrong)
+
+
+def _with(report: FileReport, *found: Finding) -> FileReport:
+    """The report with findings about the file as a whole, which stand with its first member."""
+    if not report.members:
         return report
     first, *others = report.members
-    return replace(report, members=(replace(first, findings=(*first.findings, wrong)), *others))
+    return replace(report, members=(replace(first, findings=(*first.findings, *found)), *others))
 
 
 def _name_of(source: str) -> str | None:
@@ -96,25 +97,6 @@ def _broken(error: GlimmrError, size_bytes: int, seconds: float) -> FileReport:
     )
 
 
-async def _in_thread(work: Callable[[Tell], Value], tell: Tell) -> Value:
-    """What `work` returns, from a thread. When this is cancelled, `work` is stopped by its `tell` and waited for."""
-    cancelled = threading.Event()
-
-    def telling(**progress: Any) -> None:
-        if cancelled.is_set():
-            raise ShuttingDown("it was told to stop")
-        tell(**progress)
-
-    thread = asyncio.ensure_future(asyncio.to_thread(work, telling))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        cancelled.set()
-        await asyncio.wait({thread})
-        thread.exception()  # it is of no interest any more
-        raise
-
-
 def _folder_near(to: Path | None, *, is_folder: bool) -> Path | None:
     """A folder on the disk of `to`, so that what is read can be moved there; else None: the system's own."""
     if to is None:
@@ -135,20 +117,21 @@ def _not_made(to: Path, error: OSError) -> UsageError:
     return UsageError(f"--to {to}: the folder cannot be made: {error.strerror}")
 
 
-def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> Path:
+def _bytes_of(source: str, client: Client, spool: Path, tell: Tell) -> tuple[Path, list[Finding]]:
+    """Where the bytes are now, and what is to be said of how they came."""
     if source == "-":
         _spool_stdin(spool, tell)
-        return spool
+        return spool, []
     if source.lower().startswith(("http://", "https://")):
         fetched = bring(source, client=client, scratch=spool.parent, tell=tell)
         assert not isinstance(fetched, NotModified), "nothing was asked about conditionally"
-        return Path(fetched.path)
+        return Path(fetched.path), [Finding(code=code, severity="warning", count=1) for code in fetched.weaknesses]
     path = Path(source)
     if not path.is_file():
         raise UsageError(f"{source}: there is no such file; give a path, an http(s) address, or - for stdin")
     if not os.access(path, os.R_OK):
         raise UsageError(f"{source}: it may not be read")
-    return path
+    return path, []
 
 
 def _spool_stdin(spool: Path, tell: Tell) -> None:

@@ -21,8 +21,10 @@ from glimmr.pipeline.download_step import (
     reconcile_job,
 )
 from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.publish_step import fence
 from glimmr.settings import Settings
 from glimmr.stores import catalog, snapshots
+from glimmr.stores.blobs import sha256_of
 from glimmr.stores.database import Connection
 
 _GB = 10**9
@@ -67,13 +69,15 @@ class ParseStep:
         if row is None:
             return Result(outcome=Outcome.CANCELLED, reason="file_removed", message=f"snapshot {file_id} is gone")
         if not await asyncio.to_thread(self._parts.blobs.holds, row["blob_key"], row["bytes"]):
-            found = await asyncio.to_thread(self._parts.lake.check, file_id)
-            return _brought_again(file_id, lost=file_id not in found.intact)
+            return await self._brought_again(file_id)
         folder = self._parts.scratch / f"parse-{job.id}-{job.epoch}"
         folder.mkdir(parents=True)
         events.tell(events.PARSE_STARTED, file_id=file_id, bytes=row["bytes"])
         try:
             path = await asyncio.to_thread(self._parts.blobs.local_copy, row["blob_key"], folder)
+            if await asyncio.to_thread(sha256_of, path) != file_id:
+                await asyncio.to_thread(self._throw_away, job, row["blob_key"])
+                return await self._brought_again(file_id)
             report = await read_in_child(path, folder / "prices", file_id, self._parts.settings, tell)
             events.tell(events.PARSE_READ, file_id=file_id, outcome=report.outcome, seconds=report.seconds)
             await asyncio.to_thread(self._shelve, report, folder / "prices")
@@ -81,6 +85,15 @@ class ParseStep:
             await asyncio.to_thread(shutil.rmtree, folder)
         events.tell(events.PARSE_ENDED, file_id=file_id, outcome=report.outcome, charges=report.charges)
         return self._result(report)
+
+    async def _brought_again(self, file_id: str) -> Result:
+        found = await asyncio.to_thread(self._parts.lake.check, file_id)
+        return _brought_again(file_id, lost=file_id not in found.intact)
+
+    def _throw_away(self, job: Job, key: str) -> None:
+        """Bytes that are not those of their name: of the right size, they would be taken for good for ever."""
+        fence(self._parts, job)()  # a run that slept meanwhile must not delete what its successor had brought home
+        self._parts.blobs.delete(key)
 
     def _shelve(self, report: FileReport, folder: Path) -> None:
         if is_publishable(Outcome(report.outcome), report.charges):

@@ -34,6 +34,7 @@ class _Facts:
     file_row: dict[str, Any]
     owners: list[dict[str, Any]]
     doubt: str | None  # why it is not trusted to take the place of the current one
+    short: str | None  # why it may not be all, though nothing else says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,12 @@ class PublishStep:
         if facts.doubt:
             return self._doubted(key, facts)
         lake, version = self._parts.lake, facts.snapshot["parser_version"]
-        if not await asyncio.to_thread(lake.placed, file_id, version):
+        must_hold, sizes = fence(self._parts, job), Sizes(facts.snapshot["charges"], facts.snapshot["rates"])
+        if not await asyncio.to_thread(lake.holds, file_id, version, sizes):
+            if file_id in await asyncio.to_thread(lake.named):
+                await asyncio.to_thread(retract, lake, file_id, fence=must_hold)
+            await asyncio.to_thread(_discard, lake, file_id, version, must_hold)
             return _parsed_again(file_id)
-        must_hold = fence(self._parts, job)
         done = await asyncio.to_thread(publish, lake, facts.file_row, facts.owners, fence=must_hold, tell=tell)
         return self._published(key, facts, rows=done.charges + done.rates if "charges" in done.changed else 0)
 
@@ -113,6 +117,7 @@ class PublishStep:
             file_row=snapshots.file_row(connection, file_id, redact(url)),
             owners=snapshots.owners(connection, file_id, key),
             doubt=self._doubt(connection, address, row),
+            short=_short(address, row),
         )
 
     def _doubt(self, connection: Connection, address: catalog.Address, row: dict[str, Any]) -> str | None:
@@ -142,6 +147,8 @@ class PublishStep:
             now = utcnow()
             must_be_known(connection, key)
             formers = [snapshots.point(connection, key, file_id, now), *_retire_moved(connection, key)]
+            if facts.short:
+                snapshots.put_finding(connection, file_id, "GL-SHRINK", "warning", facts.short)
             catalog.end(
                 connection,
                 key,
@@ -200,6 +207,17 @@ def _retire_moved(connection: Connection, key: str) -> list[str | None]:
             formers.append(snapshots.leave(connection, former))
             catalog.end(connection, former, Outcome.GONE, "moved", message="the prices have another address now")
     return formers
+
+
+def _short(address: catalog.Address, row: dict[str, Any]) -> str | None:
+    """What is said, and no more than said, of a file less than half as large as its source saw it (GL-SHRINK).
+
+    The source may have looked long ago, or at another form of it; a file that is cut where a row ends looks whole.
+    """
+    told_bytes = address.source_bytes
+    if told_bytes is None or row["outcome"] != Outcome.OK or row["bytes"] * 2 >= told_bytes:
+        return None
+    return f"{row['bytes']:,} bytes came, and the source says that there are {told_bytes:,}"
 
 
 def _rows(connection: Connection, file_id: str) -> _Rows | None:

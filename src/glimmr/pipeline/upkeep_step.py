@@ -11,6 +11,7 @@ from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.jobs.retention import Retention, prune
 from glimmr.jobs.schedule import next_time, stands
 from glimmr.outcomes import Outcome
+from glimmr.pipeline.keeping import free
 from glimmr.pipeline.parts import Parts
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.pipeline.scan_step import questions
@@ -73,12 +74,14 @@ class UpkeepStep:
         self._parts = parts
 
     async def run(self, job: Job, tell: Tell) -> Result:
-        """Put the scans that are due, or remove the jobs nobody needs any more."""
+        """Put the scans that are due, or remove the jobs and bytes that nobody needs any more."""
         if job.args["task"] == "prune":
             removed = await asyncio.to_thread(
                 prune, self._parts.database, _retention(self._parts.settings), remembered=("scan",), tell=tell
             )
-            return self._done(job, f"{removed:,} ended jobs removed", rows=removed)
+            freed = await asyncio.to_thread(free, self._parts, tell)
+            message = f"{removed:,} ended jobs removed, bytes of {freed.snapshots:,} snapshots deleted"
+            return self._done(job, message, rows=removed, bytes=freed.bytes)
         asked = await asyncio.to_thread(self._parts.database.read, self._asked)
         scans = [scan_job(source, place, refresh=True) for source, place in asked]
         return self._done(job, f"{len(scans):,} scans put", next=scans)

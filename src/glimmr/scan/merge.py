@@ -36,7 +36,13 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
         hospital = replace(hospital, hospital_id=meant.hospital_id)
         method, score = meant.method, meant.score
     return Sighting(
-        hospital=hospital, url=found.url, source=found.source, method=method, score=score, page_url=found.page_url
+        hospital=hospital,
+        url=found.url,
+        source=found.source,
+        method=method,
+        score=score,
+        page_url=found.page_url,
+        size_bytes=found.size_bytes,
     )
 
 

@@ -1,6 +1,8 @@
 """The shelf of bytes: a local folder or any object store by URL, every object whole and durable before it is seen."""
 
 import errno
+import hashlib
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +22,9 @@ from glimmr.stores import object_store
 from glimmr.stores.local_shelf import place
 
 _PROBE = "is-writable"
+_PROBE_BYTES = 4096  # a full disk still takes an empty file
 _HALF = ".partial"
+_PIECE_BYTES = 4 * 2**20
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
@@ -29,17 +33,17 @@ def blob_key(sha256: str) -> str:
     return f"sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def is_half(key: str) -> bool:
+    """Whether it names an object that was never finished."""
+    return key.endswith(_HALF)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One object on the shelf, or half of one that a killed writer left there."""
 
     key: str
     age_seconds: float
-
-    @property
-    def is_half(self) -> bool:
-        """Whether it was never finished."""
-        return self.key.endswith(_HALF)
 
 
 class Blobs:
@@ -69,14 +73,18 @@ class Blobs:
         events.tell(events.OBJECT_PLACED, key=key, new=not there)
 
     def must_take_bytes(self) -> None:
-        """Prove that the object store takes bytes now, before anybody asks a hospital for some that nobody could keep.
+        """Prove that the shelf takes bytes now, before anybody asks a hospital for some that nobody could keep.
 
-        A tiny object comes and goes. A folder proves nothing beforehand.
+        A tiny object comes and goes; in a folder, a file that never gets a name.
         """
-        if self._folder is None:
-            with self._faults("write"):
-                obstore.put(self._store, _PROBE, b"", mode="overwrite")
-            self.delete(_PROBE)
+        with self._faults("write"):
+            if self._folder is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self._folder) as probe:
+                    probe.write(bytes(_PROBE_BYTES))
+                return
+            obstore.put(self._store, _PROBE, b"", mode="overwrite")
+        self.delete(_PROBE)
 
     def holds(self, key: str, size_bytes: int) -> bool:
         """Whether the object is there with its size; by hand, one may vanish or be cut short."""
@@ -106,6 +114,18 @@ class Blobs:
         if copy.stat().st_size != size_bytes:
             raise StorageFault(f"{key} in {self._where}: {copy.stat().st_size} of {size_bytes} bytes were read")
         return copy
+
+    def pieces(self, key: str, size_bytes: int) -> Iterator[bytes]:
+        """The object's bytes in order, a few megabytes at a time; each is one request with its own time limit."""
+        with self._faults(f"read {key}"):
+            if self._folder is not None:
+                with (self._folder / key).open("rb") as file:
+                    while piece := file.read(_PIECE_BYTES):
+                        yield piece
+                return
+            for start in range(0, size_bytes, _PIECE_BYTES):
+                length = min(_PIECE_BYTES, size_bytes - start)
+                yield obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
     def delete(self, key: str) -> None:
         """Remove the object; removing what is not there is no error."""
@@ -157,6 +177,15 @@ class Blobs:
         except BaseError as error:
             said = object_store.told(error, _first_line(error))
             raise StorageFault(f"{self._where}: could not {doing}: {said}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 (hex) of a file's bytes. Raises StorageFault."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise fault(error, f"could not read {path}") from error
 
 
 def fault(error: OSError, what: str) -> StorageFault | DiskFull:

@@ -23,6 +23,7 @@ class Address:
     current_file_id: str | None
     etag: str | None
     last_modified: str | None
+    source_bytes: int | None = None  # how large its source says it is
 
 
 def price_file_id(url: str) -> str:
@@ -68,6 +69,7 @@ _ADDRESS = (
     price_files.c.current_file_id,
     price_files.c.etag,
     price_files.c.last_modified,
+    price_files.c.source_bytes,
 )
 _NEVER_TRIED = and_(price_files.c.state == "waiting", price_files.c.outcome.is_(None))
 _TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bindparam("now"))

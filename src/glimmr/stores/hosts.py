@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from glimmr.model import Standing
+from glimmr.model import Pace, Standing
 from glimmr.stores.catalog import upsert
 from glimmr.stores.database import Database
 from glimmr.stores.tables import hosts
 
 _FRESH_SECONDS = 5.0  # so long a process believes what it read of a host that stands well
-_STANDING = (hosts.c.failures, hosts.c.failed_since, hosts.c.until, hosts.c.opened, hosts.c.alternates)
+_PACE = (hosts.c.crawl_seconds, hosts.c.slower_seconds, hosts.c.robots_at, hosts.c.next_at)
+_STANDING = (hosts.c.failures, hosts.c.failed_since, hosts.c.until, hosts.c.opened, hosts.c.alternates, *_PACE)
 _HOST = select(*_STANDING).where(hosts.c.host == bindparam("name"))
 _HOST_LOCKED = _HOST.with_for_update()
 
@@ -68,8 +69,14 @@ def _read(connection: Connection, host: str, *, locked: bool = False) -> tuple[S
     row = connection.execute(_HOST_LOCKED if locked else _HOST, {"name": host}).one_or_none()
     if row is None:
         return Standing(), frozenset()
+    pace = Pace(
+        crawl_seconds=row.crawl_seconds,
+        slower_seconds=row.slower_seconds,
+        robots_at=_seconds(row.robots_at),
+        next_at=_seconds(row.next_at),
+    )
     standing = Standing(
-        failures=row.failures, since=_seconds(row.failed_since), until=_seconds(row.until), opened=row.opened
+        failures=row.failures, since=_seconds(row.failed_since), until=_seconds(row.until), opened=row.opened, pace=pace
     )
     return standing, frozenset(row.alternates or ())
 
@@ -81,6 +88,10 @@ def _row(standing: Standing) -> dict[str, object]:
         "failed_since": _moment(standing.since),
         "until": _moment(standing.until),
         "opened": standing.opened,
+        "crawl_seconds": standing.pace.crawl_seconds,
+        "slower_seconds": standing.pace.slower_seconds,
+        "robots_at": _moment(standing.pace.robots_at),
+        "next_at": _moment(standing.pace.next_at),
     }
 
 

@@ -28,12 +28,12 @@ _LINKED = select(price_file_hospitals.c.price_file_id, price_file_hospitals.c.ho
 _GONE = (
     update(sightings)
     .where(
-        sightings.c.source == bindparam("source"),
-        sightings.c.place == bindparam("place"),
+        sightings.c.source == bindparam("of_source"),
+        sightings.c.place == bindparam("of_place"),
         sightings.c.price_file_id == bindparam("file"),
         sightings.c.hospital_id == bindparam("hospital"),
     )
-    .values(gone_at=bindparam("now"))
+    .values(gone_at=bindparam("moment"))
 )
 _STILL_NAMED = select(sightings.c.price_file_id).where(
     sightings.c.price_file_id.in_(bindparam("ids", expanding=True)), sightings.c.gone_at.is_(None)
@@ -92,7 +92,9 @@ def see(connection: Connection, source: str, place: str, said: Sequence[Sighting
     _write_links(connection, source, place, links, now)
     gone = sorted(before - links.keys())
     for file, hospital in gone:
-        connection.execute(_GONE, {"source": source, "place": place, "file": file, "hospital": hospital, "now": now})
+        connection.execute(
+            _GONE, {"of_source": source, "of_place": place, "file": file, "hospital": hospital, "moment": now}
+        )
     seen = Seen(
         ids,
         {key for key in ids if key not in known},
@@ -122,13 +124,14 @@ def _write_addresses(connection: Connection, links: Mapping[tuple[str, str], Sig
             "url": one.url,
             "source": one.source,
             "page_url": one.page_url,
+            "source_bytes": one.size_bytes,
             "first_seen": now,
             "last_seen": now,
             "state": "waiting",
         }
         for (file, _), one in links.items()
     }
-    upsert(connection, price_files, list(rows.values()), replace=("last_seen", "page_url"))
+    upsert(connection, price_files, list(rows.values()), replace=("last_seen", "page_url", "source_bytes"))
     connection.execute(
         update(price_files)
         .where(price_files.c.price_file_id.in_(rows), price_files.c.moved_to.is_not(None))

@@ -1,11 +1,12 @@
 """What addresses answered, what was read in the bytes, and what of it the price table holds."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from glimmr.model import Fetched, FileReport, Header
+from glimmr.model import WEAK_TRANSPORT, Fetched, FileReport, Header, Ranges
 from glimmr.outcomes import Outcome
 from glimmr.stores.catalog import upsert
 from glimmr.stores.tables import fetches, findings, hospitals, price_file_hospitals, price_files, snapshots
@@ -39,6 +40,11 @@ _WANTED = _LATEST_FILE.join(price_files, price_files.c.price_file_id == fetches.
     price_files.c.state == "working"
 )
 _CURRENT_ONES = select(price_files.c.current_file_id).where(price_files.c.current_file_id.is_not(None)).distinct()
+_BROUGHT_AT = select(func.max(fetches.c.fetched_at)).where(
+    fetches.c.price_file_id == bindparam("id"),
+    fetches.c.file_id == bindparam("file_id"),
+    fetches.c.outcome == Outcome.OK,
+)
 _TIMES_SEEN = (
     select(func.count())
     .select_from(fetches)
@@ -122,6 +128,11 @@ def times_seen(connection: Connection, price_file_id: str, file_id: str) -> int:
 # -- snapshots ---------------------------------------------------------------------------------------------------
 
 _SNAPSHOT = select(snapshots).where(snapshots.c.file_id == bindparam("file_id"))
+_BACK = (
+    update(snapshots)
+    .where(snapshots.c.file_id == bindparam("id"), snapshots.c.bytes_removed_at.is_not(None))
+    .values(bytes_removed_at=None)
+)
 _HOLD = select(snapshots.c.file_id).where(snapshots.c.file_id == bindparam("file_id")).with_for_update()
 
 
@@ -141,15 +152,26 @@ def snapshot(connection: Connection, file_id: str) -> dict[str, Any] | None:
 
 
 def remember_bytes(connection: Connection, fetched: Fetched, blob_key: str) -> None:
-    """Bytes are on the shelf."""
+    """Bytes are on the shelf (again)."""
     row = {
         "file_id": fetched.file_id,
         "bytes": fetched.size_bytes,
         "blob_key": blob_key,
         "content_type": fetched.content_type,
         "disposition_name": fetched.disposition_name,
+        "ranges": list(fetched.ranges.sha256) if fetched.ranges else None,
     }
-    upsert(connection, snapshots, [row])
+    upsert(connection, snapshots, [row], replace=("ranges",))
+    connection.execute(_BACK, {"id": fetched.file_id})
+
+
+def ranges(connection: Connection, price_file_id: str, file_id: str, since: datetime) -> Ranges | None:
+    """What these bytes are known again by, if the address gave the whole of them after `since`."""
+    row = snapshot(connection, file_id)
+    brought_at = connection.execute(_BROUGHT_AT, {"id": price_file_id, "file_id": file_id}).scalar()
+    if row is None or not row["ranges"] or brought_at is None or brought_at < since:
+        return None
+    return Ranges(size_bytes=row["bytes"], sha256=tuple(row["ranges"]))
 
 
 def record_report(connection: Connection, report: FileReport, now: datetime) -> None:
@@ -192,7 +214,8 @@ def record_report(connection: Connection, report: FileReport, now: datetime) -> 
             parsed_at=now,
         )
     )
-    connection.execute(findings.delete().where(findings.c.file_id == report.file_id))
+    of_reading = findings.c.code.not_in(WEAK_TRANSPORT)
+    connection.execute(findings.delete().where(findings.c.file_id == report.file_id, of_reading))
     rows = [
         {
             "file_id": report.file_id,
@@ -217,6 +240,14 @@ def put_finding(connection: Connection, file_id: str, code: str, severity: str, 
     connection.execute(
         findings.insert(), {"file_id": file_id, "code": code, "severity": severity, "value": value[:200], "count": 1}
     )
+
+
+def put_weaknesses(connection: Connection, file_id: str, codes: Collection[str]) -> None:
+    """How the bytes came the last time, where that was not as safe as it should be: codes of `model.WEAK_TRANSPORT`."""
+    weak = findings.c.code.in_(WEAK_TRANSPORT)
+    connection.execute(findings.delete().where(findings.c.file_id == file_id, weak))
+    for code in codes:
+        put_finding(connection, file_id, code, "warning", WEAK_TRANSPORT[code])
 
 
 # -- what the price table holds ----------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ price_files = Table(
     Column("etag", String),
     Column("last_modified", String),
     Column("moved_to", String, index=True),  # the address that took its place
+    Column("source_bytes", BigInteger),  # how large the source says the file is
 )
 
 price_file_hospitals = Table(
@@ -205,6 +206,8 @@ snapshots = Table(
     Column("parser_version", String),
     Column("parsed_at", UtcTime),
     Column("published_at", UtcTime),
+    Column("bytes_removed_at", UtcTime),  # on purpose: they are not kept (stores.keeping)
+    Column("ranges", JSON(none_as_null=True)),  # of a large file: what tells whether it changed (model.Ranges)
 )
 
 findings = Table(
@@ -232,6 +235,10 @@ hosts = Table(
     Column("failures", Integer, nullable=False, default=0, server_default="0"),
     Column("opened", Integer, nullable=False, default=0, server_default="0"),
     Column("failed_since", UtcTime),
+    Column("crawl_seconds", Double, nullable=False, default=0.0, server_default="0"),  # these four: see model.Pace
+    Column("slower_seconds", Double, nullable=False, default=0.0, server_default="0"),
+    Column("robots_at", UtcTime),
+    Column("next_at", UtcTime),
 )
 
 host_turns = Table(

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from glimmr.stores.tables import hospitals, price_file_hospitals, price_files, snapshots
+from glimmr.model import WEAK_TRANSPORT
+from glimmr.stores.tables import findings, hospitals, price_file_hospitals, price_files, snapshots
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -49,5 +50,17 @@ def troubled(connection: Connection, limit: int) -> list[dict[str, Any]]:
         .group_by(price_files.c.price_file_id)
         .order_by(price_files.c.outcome, func.min(hospitals.c.name))
         .limit(limit)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def weak_transport(connection: Connection) -> list[dict[str, Any]]:
+    """What is current and came on a way less safe than it should be: addresses by finding, and one of them."""
+    statement = (
+        select(findings.c.code, func.count().label("files"), func.min(price_files.c.url).label("url"))
+        .join(price_files, price_files.c.current_file_id == findings.c.file_id)
+        .where(findings.c.code.in_(WEAK_TRANSPORT))
+        .group_by(findings.c.code)
+        .order_by(findings.c.code)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]

@@ -13,6 +13,7 @@ from glimmr.stores.database import Connection, Database
 from glimmr.watch.board import Board, Room
 
 _MOST_TROUBLED = 1000
+_MOST_HELD_UP = 20
 _ENDED = ("done", "dead")
 
 
@@ -31,10 +32,12 @@ def _status(connection: Connection) -> dict[str, Any]:
         ],
         "jobs": jobs,
         "paused": ledger.paused(connection),
+        "held_up": selection.held_up(connection, _MOST_HELD_UP),
         "success_rate": success_rate(jobs),
         "troubled": [file | {"url": redact(file["url"])} for file in tally.troubled(connection, _MOST_TROUBLED)],
         "failed_scans": _failed_scans(connection),
         "repairs": recovery.repairs(connection),
+        "weak_transport": [weak | {"url": redact(weak["url"])} for weak in tally.weak_transport(connection)],
     }
 
 

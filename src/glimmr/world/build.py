@@ -6,12 +6,14 @@ from random import Random
 from typing import Any
 
 from glimmr.world.content import Content, gzipped, sha256_of
+from glimmr.world.costs import Cost, cost_of
 from glimmr.world.hospitals import Hospital, draw_hospitals
 from glimmr.world.mixes import HPT_WAYS, MIXES, RECIPES, Mix, Recipe
 from glimmr.world.prices import Shape
 from glimmr.world.publisher import Publisher
-from glimmr.world.scripts import outcome_of, steps_of
+from glimmr.world.scripts import outcome_of, size_of, step_for, steps_of
 from glimmr.world.truth import counts
+from glimmr.world.vast import renewed, vast
 
 PRA_HOST = "pts.patientrightsadvocatefiles.test"
 _VENDORS = 4
@@ -71,12 +73,22 @@ class File:
         """The truth. It is computed when first asked for."""
         return _expect(self.content, self.script)
 
+    def cost(self, attempts: int = 14) -> Cost:
+        """What a client that makes at most so many attempts may cost the server."""
+        return cost_of(self.script, size_of(self.script) or sha256_of(self.content.chunks())[1], attempts)
+
     def truth(self) -> dict[str, Any]:
         """The truth and what the file is, as plain JSON types."""
         shape = self.content.shapes[0]
         about = {"url": self.url, "hospitals": list(self.hospitals), "script": self.script, "kind": self.kind}
         made = {"version": shape.version, "encoding": self.content.encoding, "container": self.content.container}
-        return about | made | {"quirks": sorted(shape.quirks), "tables": len(self.content.shapes)} | asdict(self.expect)
+        return (
+            about
+            | made
+            | {"quirks": sorted(shape.quirks), "tables": len(self.content.shapes)}
+            | asdict(self.expect)
+            | asdict(self.cost())
+        )
 
 
 @lru_cache(maxsize=20_000)
@@ -84,9 +96,14 @@ def _expect(content: Content, script: str) -> Expect:
     outcome, reason = outcome_of(script)
     if outcome != "ok":
         return Expect(outcome, reason)
+    if size_of(script):
+        large = vast(content, size_of(script))
+        return Expect(outcome, reason, sha256=large.sha256, size_bytes=large.size)
+    last = step_for(steps_of(script), 10**9)
+    content = renewed(content) if last.name == "renew" else content
     told = counts(content.shapes)
     chunks = content.chunks()
-    if any(step.name == "gz-as-csv" for step in steps_of(script)):
+    if last.name in ("gz-as-csv", "gzip"):
         chunks = iter([gzipped(b"".join(chunks))])
     sha256, size_bytes = sha256_of(chunks)
     return Expect(outcome, reason, told.rows_in, told.charges, told.rates, told.digest, sha256, size_bytes)

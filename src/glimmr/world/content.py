@@ -40,6 +40,16 @@ class Content:
             return _zipped(self)
         return _plain(self, self.shapes[0])
 
+    def parts(self) -> tuple[bytes, bytes, bytes]:
+        """Beginning, records of the first block, end; of JSON, the records end in the comma before the next ones."""
+        shape, is_json = self.shapes[0], self.shapes[0].kind == "json"
+        encoding = "utf-8" if self.encoding in ("utf-8-sig", "cp1252-tail") else self.encoding
+        mark = b"\xef\xbb\xbf" if self.encoding == "utf-8-sig" else b""
+        head, tail = (json_text.head_text, json_text.tail_text) if is_json else (csv_text.head_text, None)
+        records = _rendered(shape, *next(blocks(shape)), encoding)
+        end = b"\n" + tail(self.publisher, shape).encode(encoding) if tail else b""
+        return mark + head(self.publisher, shape).encode(encoding), records + (b",\n" if is_json else b""), end
+
 
 def generate(
     kind: str,

@@ -119,7 +119,7 @@ def _file(hospital: Hospital, place: int, file: File) -> dict[str, Any]:
         "filesuffix": name.rsplit(".", 1)[-1] if "." in name else "",
         "filetype": "Excel Spreadsheet" if lies else "JSON" if file.kind == "json" else "CSV",
         "retrieved": file.content.publisher.updated_on(file.content.shapes[0]),
-        "size": str(1000 * file.rows),
+        "size": str(10 * file.rows),  # of an older, smaller one: to know it, the file would have to be made
         "url": file.url,
         "pageurl": f"http://{hospital.host}/price-transparency",
         "converted": "0",

@@ -10,12 +10,13 @@ from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from glimmr.world.bodies import Bodies
 from glimmr.world.build import PRA_HOST, File, World
-from glimmr.world.delivery import HOP, Line, deliver
+from glimmr.world.delivery import Line, deliver
+from glimmr.world.gates import Clock, Gates
 from glimmr.world.http import Answer, Request, json_answer, read_request, reset
+from glimmr.world.instead import AWAY, HOP, without_hop
 from glimmr.world.pages import page
 from glimmr.world.pra import Pra, PraRules
 from glimmr.world.scripts import Step, step_for, steps_of
@@ -26,7 +27,7 @@ _CONTROL = "/__sim/"
 class Server:
     """The running world. `log` has one dict per request: host, method, path, range, ua, status, bytes, t, seconds.
 
-    `peak_connections` counts, per host, the most connections that were open at once.
+    `peak_connections` counts, per host, the most connections that were open at once. `clock` is what `down(…)` goes by.
     """
 
     def __init__(self, world: World, rules: PraRules, log_path: Path | None) -> None:
@@ -39,28 +40,35 @@ class Server:
         self._bodies = Bodies()
         self._sites = {site.host: site for site in world.sites}
         self._files = {(file.host, file.target): file for file in world.files}
+        shared = (file for file in world.files if any(step.name == "share" for step in steps_of(file.script)))
+        self._shared = {(file.host, file.target.partition("?")[0]): file for file in shared}
         self._scripts = {file.url: steps_of(file.script) for file in world.files}
         self._requests: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
-        self._down: set[str] = set()
+        self._thread = 0
+        self.clock = Clock()
+        self._gates = Gates(self.clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._started = time.monotonic()
 
     @property
     def settings(self) -> dict[str, str]:
         """The settings that make the product live in this world."""
+        ports = {**self._gates.ports, "*": self.port}
         return {
-            "GLIMMR_CONNECT_TO": f"*=127.0.0.1:{self.port}",
+            "GLIMMR_CONNECT_TO": ",".join(f"{host}=127.0.0.1:{port}" for host, port in ports.items()),
             "GLIMMR_ALLOW_ADDRESSES": "127.0.0.0/8",
             "GLIMMR_PRA_URL": f"http://{PRA_HOST}",
             "GLIMMR_SOURCES": "pra",
         }
 
     def requests_for(self, url: str) -> list[dict[str, Any]]:
-        """The log of one address, redirects of its own included."""
-        parts = urlsplit(url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        return [entry for entry in self.log if entry["host"] == parts.netloc and _without_hop(entry["path"]) == target]
+        """The log of one address, redirects and links of its own included."""
+        file = next(file for file in self.world.files if file.url == url)
+        hosts = (file.host, AWAY + file.host)
+        return [
+            entry for entry in self.log if entry["host"] in hosts and self._file_at(file.host, entry["path"]) is file
+        ]
 
     def set_script(self, url: str, script: str) -> None:
         """Let an address behave otherwise from now on; its requests are counted from 0 again."""
@@ -68,11 +76,26 @@ class Server:
         self._requests[url] = 0
 
     def set_down(self, host: str, *, down: bool) -> None:
-        """Take a host off the net (each request is answered by a reset), or bring it back."""
-        (self._down.add if down else self._down.discard)(host)
+        """Take a host off the net, or bring it back.
+
+        One with a `down` in a script has a port of its own and refuses connections, others answer with a reset.
+        """
+        self._gates.shut(host, is_shut=down)
+        self._turn_gates()
+
+    def set_clock(self, seconds: float) -> None:
+        """Let the world's clock show that."""
+        self.clock.set(seconds)
+        self._turn_gates()
+
+    def _turn_gates(self) -> None:
+        """Another thread finds changed what it changed; the server's own must wait for `turn` itself."""
+        if self._loop is not None and threading.get_ident() != self._thread:
+            asyncio.run_coroutine_threadsafe(self._gates.turn(), self._loop).result()
 
     def reset(self) -> None:
-        """Forget every request: scripts start again, the log and the PRA's memory are empty."""
+        """Forget every request: scripts and clock start again, the log and the PRA's memory are empty."""
+        self.set_clock(0.0)
         self._requests.clear()
         self.log.clear()
         self.peak_connections.clear()
@@ -80,6 +103,15 @@ class Server:
 
     async def start(self, port: int) -> asyncio.Server:
         """Listen on 127.0.0.1; port 0 takes a free one."""
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for file in self.world.files:
+            for step in (step for step in steps_of(file.script) if step.name == "down"):
+                spans.setdefault(file.host, []).append(step.span)
+        for host, of_host in spans.items():
+            self._gates.build(host, self._connected, of_host)
+        self.clock.set(0.0)
+        await self._gates.turn()
         listening = await asyncio.start_server(self._connected, "127.0.0.1", port, backlog=4096)
         self.port = listening.sockets[0].getsockname()[1]
         return listening
@@ -87,6 +119,7 @@ class Server:
     async def stop(self, listening: asyncio.Server) -> None:
         """Close every connection and forget the bodies."""
         listening.close()
+        await self._gates.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -125,7 +158,7 @@ class Server:
     async def _answer_logged(self, line: Line, request: Request) -> None:
         began = time.monotonic()
         entry: dict[str, Any] = {
-            "t": round(began - self._started, 4),
+            "t": round(self.clock.now(), 4),
             "host": request.host,
             "method": request.method,
             "path": request.target,
@@ -146,12 +179,12 @@ class Server:
 
     async def _answer(self, line: Line, request: Request) -> None:
         bodyless = request.method == "HEAD"
-        if request.host in self._down:
+        if self._gates.is_down(request.host):
             line.is_usable = False
             await reset(line.writer)
         elif request.host == PRA_HOST:
             await line.say(self.pra.answer(request), bodyless=bodyless)
-        elif (file := self._files.get((request.host, _without_hop(request.target)))) is not None:
+        elif (file := self._file_at(request.host.removeprefix(AWAY), request.target)) is not None:
             step, count = self._step(file, request)
             await deliver(line, self._bodies, file, request, step=step, count=count)
         elif (site := self._sites.get(request.host)) is not None:
@@ -159,37 +192,42 @@ class Server:
         else:
             await line.say(Answer(404, b"no such host in this world\n"), bodyless=bodyless)
 
+    def _file_at(self, host: str, target: str) -> File | None:
+        """The file a request means. Of one that is shared by a link only the path counts."""
+        plain = without_hop(target)
+        return self._files.get((host, plain)) or self._shared.get((host, plain.partition("?")[0]))
+
     def _step(self, file: File, request: Request) -> tuple[Step, int]:
-        """What the script says to this request. HEAD and the hops of a redirect are not counted."""
+        """What the script says to this request. HEAD, and what an answer of ours led to, are not counted."""
         steps, count = self._scripts[file.url], self._requests[file.url]
         if HOP in request.query:
-            return next((step for step in steps if step.name in ("redir", "loop")), steps[-1]), count
+            return step_for(steps, max(0, count - 1)), count
         if request.method != "HEAD":
             self._requests[file.url] += 1
         return step_for(steps, count), count
 
     async def _control(self, request: Request) -> Answer:
-        """`/__sim/`: truth, log, state; reset; script?url=&script=; host?name=&up=0|1."""
+        """`/__sim/`: truth, log, state; reset; script?url=&script=; host?name=&up=0|1; clock?seconds=."""
         name, query = request.path.removeprefix(_CONTROL), request.query
         if name == "truth":
             return json_answer(await asyncio.to_thread(self.world.truth))
         if name == "log":
             return json_answer(self.log)
         if name == "state":
-            return json_answer({"peak_connections": self.peak_connections, "pra_refused": self.pra.refused})
+            told = {"peak_connections": self.peak_connections, "pra_refused": self.pra.refused}
+            return json_answer(told | {"clock_seconds": self.clock.now()})
         if name == "reset":
             self.reset()
         elif name == "script" and query.get("url") in self._scripts:
             self.set_script(query["url"], query.get("script", "ok"))
         elif name == "host" and "name" in query:
             self.set_down(query["name"], down=query.get("up") == "0")
+        elif name == "clock" and query.get("seconds", "").isdecimal():
+            self.set_clock(float(query["seconds"]))
         else:
             return json_answer({"message": f"no control named {name}"}, 404)
+        await self._gates.turn()
         return json_answer({"done": name})
-
-
-def _without_hop(target: str) -> str:
-    return target.partition(f"?{HOP}=")[0].partition(f"&{HOP}=")[0]
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 class House:
     """What a download needs, in a folder of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.client = Client(Options(limits=LIMITS, guard=Guard.of(("127.0.0.1",)), connect_to=ConnectTo()))
+    def __init__(self, folder: Path, **limits: Any) -> None:
+        self.client = Client(
+            Options(limits=replace(LIMITS, **limits), guard=Guard.of(("127.0.0.1",)), connect_to=ConnectTo())
+        )
         self.blobs, self.scratch = Blobs(folder / "blobs"), folder / "scratch"
 
     def download(self, url: str, **more: Any) -> Fetched | NotModified:
@@ -211,6 +214,19 @@ def test_a_page_is_followed_once_and_only_where_it_is_clear_whereto(house: House
     assert got.size_bytes == len(PAGE)
 
 
+def test_a_page_that_only_wants_a_yes_is_answered_and_the_file_comes(house: House) -> None:
+    form = (
+        b"<!doctype html><html><body><form action='/get' method='get'><input type='hidden' name='id' value='7'>"
+        b"<input type='hidden' name='confirm' value='t'><input type='submit'></form></body></html>"
+    )
+    with HttpServer({"/uc": answer(form), "/get": answer(BYTES)}) as server:
+        got = house.download(server.url("/uc"))
+    assert isinstance(got, Fetched)
+    assert got.file_id == hashlib.sha256(BYTES).hexdigest()
+    assert server.paths() == ["/uc", "/get?id=7&confirm=t"]
+    assert house.left() == [got.path]
+
+
 def test_no_hospital_is_asked_while_the_store_takes_nothing(house: House, bucket: str) -> None:
     house.blobs = Blobs(f"{bucket}-is-not-there/blobs")
     with HttpServer({"/f": answer(BYTES)}) as server:
@@ -221,3 +237,10 @@ def test_no_hospital_is_asked_while_the_store_takes_nothing(house: House, bucket
         house.download(server.url("/f"))
         assert len(server.requests) == 1
     assert house.left() == [blob_key(hashlib.sha256(BYTES).hexdigest())]
+
+
+def test_no_hospital_is_asked_while_the_shelf_takes_nothing(house: House, tmp_path: Path) -> None:
+    (tmp_path / "blobs").write_bytes(b"a file where the shelf should be")
+    with HttpServer({"/f": answer(BYTES)}) as server, pytest.raises(errors.StorageFault, match="blobs"):
+        house.download(server.url("/f"))
+    assert server.requests == []

@@ -1,6 +1,7 @@
 """The ledger's functions on a real database."""
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,10 @@ from glimmr.errors import LeaseLost
 from glimmr.jobs import ledger, statements
 from glimmr.jobs.job import Ending, Job, NewJob
 from glimmr.jobs.tables import jobs
+from glimmr.model import Pace, Standing
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
+from glimmr.stores.hosts import HostBook
 from tests.unit.jobs.toys import history, put, row, take
 
 DONE = Ending(state="done", ended_as="ok", outcome=Outcome.OK, bytes=2**33, rows=7)
@@ -179,6 +182,16 @@ def test_due_jobs_come_by_priority_then_age(database: Database) -> None:
     assert due(database, sent=[ids[3], ids[1]], most=1) == [ids[4]]
 
 
+def test_a_retry_waits_behind_fresh_work_of_its_priority(database: Database) -> None:
+    twice, once, important = put(
+        database, *(NewJob(step="toy", args={"n": n}, priority=5 * (n == 2)) for n in range(3))
+    )
+    for job_id in (twice, twice, once, important):
+        end(database, taken(database, job_id), RETRY)
+    fresh = put(database, *(NewJob(step="toy", args={"n": f"fresh {n}"}) for n in range(2)))
+    assert due(database) == [important, *fresh, once, twice]
+
+
 def test_a_rescued_job_keeps_its_place_and_one_that_was_handed_back_goes_to_the_end(database: Database) -> None:
     rescued, handed_back, *others = put(database, *(NewJob(step="toy", args={"n": n}) for n in range(5)))
     end(database, taken(database, rescued), RESCUED)
@@ -210,6 +223,21 @@ def test_a_host_that_is_busy_holds_up_no_other(database: Database) -> None:
     assert due(database) == [other, no_host]
     assert take(database, ids[2]) is None
     assert due(database, full_hosts=["b.test"]) == [no_host]
+
+
+def test_a_host_that_rests_holds_up_its_own_jobs_and_no_other(database: Database) -> None:
+    ill, well = put(database, *(NewJob(step="toy", args={"n": host}, host=host) for host in ("ill.test", "well.test")))
+    for resting in (
+        Standing(until=time.time() + 3600, opened=1),
+        Standing(pace=Pace(crawl_seconds=10.0, next_at=time.time() + 10)),
+    ):
+        HostBook(database).change("ill.test", lambda _, after=resting: after)
+        assert due(database) == [well]
+        assert take(database, ill) is None
+    assert database.read(lambda c: ledger.awaited(c, ["toy"], 7200))
+    end(database, taken(database, well), HANDED_BACK)
+    HostBook(database).change("ill.test", lambda _: Standing())
+    assert due(database) == [ill, well]
 
 
 def test_a_paused_step_starts_nothing_until_it_is_resumed(database: Database) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from glimmr import events
-from glimmr.errors import JobCancelled, LeaseLost, ServerError, ShuttingDown, StorageFault
+from glimmr import events, retry
+from glimmr.errors import HostRests, JobCancelled, LeaseLost, ServerError, ShuttingDown, StorageFault
 from glimmr.events import Event
 from glimmr.jobs import ledger
 from glimmr.jobs.child import run_in_child
@@ -207,6 +207,25 @@ def test_a_fault_of_this_machine_charges_no_attempt(database: Database, told: li
     assert [job.attempt for job in toy.ran] == [1, 1, 1]
     assert toy.said == []
     assert told.count("job.handed_back") == 2
+
+
+def test_a_host_that_is_left_alone_snoozes_its_job_and_charges_nothing(database: Database, told: list[str]) -> None:
+    async def do(job: Job, tell: Tell) -> Result:
+        if job.epoch < 4:
+            raise HostRests("a.test is left alone", seconds=0.05)
+        return OK
+
+    toy = Toy(do)
+    (job_id,) = put(database, *toys_of(1, host="a.test"))
+    terms = Terms(lease_seconds=3.0, patience_seconds=5.0, max_attempts=1)
+    hurried = retry.Policy(scale=0.001)
+    asyncio.run(
+        work_off(database, {"toy": toy}, decide=lambda error, _: retry.decide(error, policy=hurried), terms=terms)
+    )
+    assert history(database, job_id) == ["handed_back", "handed_back", "handed_back", "ok"]
+    assert [job.attempt for job in toy.ran] == [1, 1, 1, 1]
+    assert toy.said == []
+    assert told.count("job.handed_back") == 3
 
 
 def test_a_step_that_cannot_write_its_own_ending_still_ends(database: Database) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from glimmr.net import Client, Limits, Options
 from glimmr.net.connect_to import ConnectTo
 from glimmr.net.guard import Guard
+from glimmr.net.hosts import Hosts
 
 LIMITS: dict[str, Any] = {
     "connect_seconds": 2.0,
@@ -19,7 +20,13 @@ LIMITS: dict[str, Any] = {
 
 
 def client(
-    *, connect_to: str = "", allow: tuple[str, ...] = ("127.0.0.1",), per_host: int = 2, **limits: Any
+    *,
+    connect_to: str = "",
+    allow: tuple[str, ...] = ("127.0.0.1",),
+    per_host: int = 2,
+    hosts: Hosts | None = None,
+    bandwidth_bytes: int = 0,
+    **limits: Any,
 ) -> Client:
     return Client(
         Options(
@@ -27,7 +34,9 @@ def client(
             guard=Guard.of(allow),
             connect_to=ConnectTo.of((connect_to,) if connect_to else ()),
             connections_per_host=per_host,
-        )
+            bandwidth_bytes=bandwidth_bytes,
+        ),
+        hosts,
     )
 
 

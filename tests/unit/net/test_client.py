@@ -71,11 +71,34 @@ def test_a_gzip_encoded_answer_nobody_asked_for_is_stored_as_served(asker: Clien
     assert small.body == b"a,b\n"
 
 
+def test_an_answer_that_cannot_be_decoded_is_asked_for_without_an_encoding(asker: Client) -> None:
+    lie = answer(b"[1]", "200 OK", "Content-Encoding: gzip")
+    with HttpServer({"/": lie}) as server:
+        assert asker.get_bytes(server.url("/")).body == b"[1]"
+        assert asker.get_bytes(server.url("/")).body == b"[1]"
+    assert [request.headers["accept-encoding"] == "identity" for request in server.requests] == [False, True, True]
+
+
 def test_one_connection_is_used_again(asker: Client) -> None:
     with HttpServer({"/": answer(b"x")}) as server:
         for _ in range(3):
             fetch(asker, server.url("/"))
     assert (len(server.requests), server.connections) == (3, 1)
+
+
+def test_a_connection_is_kept_alive_while_it_is_silent() -> None:
+    timers = set[str]()
+
+    def look(**_: Any) -> None:
+        for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
+            _, _, remote, state, _, timer, *_ = line.split()
+            if remote.endswith(f":{server.port:04X}") and state == "01":
+                timers.add(timer.partition(":")[0])
+
+    asker = client(stall_seconds=1.2)
+    with HttpServer({"/": raw(_LONG + b"x", then="stall")}) as server, pytest.raises(errors.Stalled):
+        fetch(asker, server.url("/"), tell=look)
+    assert "02" in timers  # the kernel's clock for the next keep-alive probe runs (proc_net_tcp)
 
 
 def test_a_connection_the_server_closed_meanwhile_is_replaced(asker: Client) -> None:
@@ -252,6 +275,40 @@ def test_a_large_file_gets_a_longer_deadline() -> None:
     with HttpServer({"/": drip(start, b"x", 0.005)}) as server, pytest.raises(errors.DeadlineExceeded) as caught:
         fetch(asker, server.url("/"), deadline_seconds=0.1)
     assert "0.6 s" in str(caught.value)
+
+
+def test_by_the_same_settings_a_slow_but_honest_server_finishes_and_a_slow_loris_does_not() -> None:
+    settings = Settings(
+        allow_addresses=("127.0.0.1",), header_timeout_seconds=0.5, connect_timeout_seconds=0.5,
+        min_rate_bytes=2000, stall_seconds=0.3, download_deadline_seconds=0.2, download_deadline_rate_bytes=2000,
+    )  # fmt: skip
+
+    def dripping(body_bytes: int, piece: int, every_seconds: float) -> Any:
+        async def script(_: Any, wire: Any) -> None:
+            await wire.send(head("200 OK", f"Content-Length: {body_bytes}"))
+            for _ in range(body_bytes // piece):
+                await wire.send(b"x" * piece)
+                await asyncio.sleep(every_seconds)
+
+        return script
+
+    scripts = {
+        "/honest": dripping(4000, 200, 0.05),  # 4000 bytes/s: a second, which is five times the least time allowed
+        "/body": dripping(4000, 10, 0.02),  # 500 bytes/s, never silent
+        "/burst": dripping(400_000, 1000, 0.2),  # 5000 bytes/s: its size allows 200 s, which are over
+        "/header": drip(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n", 0.02),
+    }
+    with HttpServer(scripts) as server:
+        asker = Client(settings)
+        got, _ = fetch(asker, server.url("/honest"))
+        assert got.bytes == 4000
+        with pytest.raises(errors.TooSlow):
+            fetch(asker, server.url("/body"))
+        with pytest.raises(errors.HeaderTimeout):
+            fetch(asker, server.url("/header"))
+        with pytest.raises(errors.DeadlineExceeded):
+            asker.fetch(server.url("/burst"), Kept(), since=time.monotonic() - 201)
+        asker.close()
 
 
 def test_no_file_is_so_large_that_its_deadline_is_over_the_cap() -> None:

@@ -1,10 +1,12 @@
 import socket
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from glimmr.errors import BadUrl, ForbiddenAddress, ForbiddenScheme, UsageError
+from glimmr.download import bring_file
+from glimmr.errors import BadUrl, FetchError, ForbiddenAddress, ForbiddenScheme, UsageError
 from glimmr.net.connect_to import ConnectTo
 from glimmr.net.guard import Guard
 from tests.support.http_server import HttpServer, answer, redirect
@@ -34,9 +36,27 @@ NOT_PUBLIC = [
     "192.168.1.1",
     "169.254.169.254",
     "[fe80::1]",
+    "[fe80::1%25eth0]",
+    "[fec0::1]",
+    "[::ffff:0:7f00:1]",
+    "[::ffff:10.0.0.1]",
+    "[::ffff:169.254.169.254]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[64:ff9b:1::7f00:1]",
+    "[2002:a9fe:a9fe::1]",
+    "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+    "[2001:db8::1]",
+    "[3fff::1]",
+    "[100::1]",
+    "[ff02::1]",
+    "[ff0e::1]",
     "[fd00:ec2::254]",
     "224.0.0.1",
     "192.0.0.192",
+    "192.88.99.1",
+    "198.18.0.1",
+    "239.255.255.250",
+    "168.63.129.16",
     "100.64.0.1",
     "255.255.255.255",
     "①②⑦.⓪.⓪.①",
@@ -95,6 +115,27 @@ def test_no_form_of_a_private_address_is_connected_to(canary: Canary) -> None:
                 asker.fetch(f"http://{host}:{port}/", Kept())
             refused.append(type(caught.value).__name__)
     assert set(refused) == {"ForbiddenAddress"}
+    assert canary.end() == 0
+
+
+def test_the_canary_counts_who_is_let_through(canary: Canary) -> None:
+    for host in ("127.0.0.1", "[::1]"):
+        with pytest.raises(FetchError):
+            client(allow=("127.0.0.1", "::1")).fetch(f"http://{host}:{canary.port}/", Kept())
+    assert canary.end() >= 2
+
+
+@pytest.mark.parametrize("link", ["http://169.254.169.254/latest/prices.csv", "http://127.0.0.9:{}/prices.csv"])
+def test_a_link_in_a_page_is_guarded_as_an_address_is(link: str, canary: Canary, tmp_path: Path) -> None:
+    page = f"<!doctype html><html><body><a href='{link.format(canary.port)}'>prices</a></body></html>".encode()
+    scripts = {
+        "/": answer(page),
+        "/on": answer(page.replace(b"<a href='", b"<meta http-equiv=refresh content='0;url=")),
+    }
+    with HttpServer(scripts) as server:
+        for path in scripts:
+            with pytest.raises(ForbiddenAddress):
+                bring_file(server.url(path), client=client(), scratch=tmp_path)
     assert canary.end() == 0
 
 

@@ -5,52 +5,8 @@ import pytest
 
 from glimmr import errors
 from glimmr.net.translate import Answered, Broken, answered, broken, name_error, retry_after_seconds
-from glimmr.retry import Class, decide
 
 URL = "https://h.test/f.csv?sig=s3cret"
-
-# RELIABILITY.md §4, libcurl's side: code, text, how far it was → error, class of the first verdict
-CURL = {
-    "connect timeout": ((28, "Connection timed out"), {}, errors.ConnectTimeout, Class.TRANSIENT),
-    "refused": ((7, "Failed to connect"), {}, errors.ConnectionRefused, Class.TRANSIENT),
-    "recv": ((56, "Recv failure: Connection reset by peer"), {}, errors.ConnectionReset, Class.TRANSIENT),
-    "send": ((55, "Send failure: Broken pipe"), {}, errors.ConnectionReset, Class.TRANSIENT),
-    "partial": ((18, "end of response with 45 bytes missing"), {}, errors.BodyCut, Class.TRANSIENT),
-    "http/2": ((16, "Error in the HTTP2 framing layer"), {}, errors.Http2Error, Class.TRANSIENT),
-    "http/2 stream": ((92, "HTTP/2 stream 1 was not closed cleanly"), {}, errors.Http2Error, Class.TRANSIENT),
-    "http/3": ((95, ""), {}, errors.Http2Error, Class.TRANSIENT),
-    "bad chunk": ((56, "chunk hex-length char not a hex digit: 0x5a"), {}, errors.ProtocolError, Class.TRANSIENT),
-    "empty": ((52, "Empty reply from server"), {}, errors.EmptyReply, Class.TRANSIENT),
-    "header deadline": ((28, "Operation too slow"), {"connected": True}, errors.HeaderTimeout, Class.TRANSIENT),
-    "low speed": ((28, "too slow"), {"connected": True, "answered": True}, errors.Stalled, Class.TRANSIENT),
-    "range": ((33, "HTTP server does not seem to support byte ranges"), {}, errors.RangeMismatch, Class.TRANSIENT),
-    "too many redirects": ((47, ""), {}, errors.BadRedirect, Class.ALTERNATE),
-    "old TLS": ((35, "tlsv1 alert protocol version"), {}, errors.TlsHandshake, Class.ALTERNATE),
-    "TLS reset": ((35, "Connection reset by peer"), {}, errors.ConnectionReset, Class.TRANSIENT),
-    "bad record MAC": ((35, "bad record mac"), {}, errors.ConnectionReset, Class.TRANSIENT),
-    "unknown issuer": ((60, "unable to get issuer"), {"verify_result": 20}, errors.TlsUntrusted, Class.ALTERNATE),
-    "self-signed": ((60, "self-signed certificate"), {"verify_result": 18}, errors.TlsUntrusted, Class.ALTERNATE),
-    "expired": ((60, "certificate problem"), {"verify_result": 10}, errors.TlsExpired, Class.TRANSIENT),
-    "expired, by text": ((60, "certificate has expired"), {}, errors.TlsExpired, Class.TRANSIENT),
-    "wrong host": ((60, "no alternative certificate subject name"), {}, errors.TlsExpired, Class.TRANSIENT),
-    "bad URL": ((3, "URL rejected"), {}, errors.BadUrl, Class.PERMANENT),
-    "too large": ((63, "Maximum file size exceeded"), {}, errors.FileTooLarge, Class.PERMANENT),
-    "junk status": ((1, "Received HTTP/0.9 when not allowed"), {}, errors.ProtocolError, Class.TRANSIENT),
-    "decoding": ((61, "Unrecognized content encoding type"), {}, errors.DecodingError, Class.ALTERNATE),
-    "our certificates": ((77, "error setting certificate verify locations"), {}, errors.StorageFault, Class.LOCAL),
-    "proxy": ((56, "CONNECT tunnel failed, response 502"), {}, errors.ConnectionRefused, Class.TRANSIENT),
-    "never seen": ((4, "?"), {}, errors.FetchError, Class.TRANSIENT),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CURL)
-def test_what_libcurl_says_becomes_an_error_that_can_be_decided(case: str) -> None:
-    (code, text), how, kind, klass = CURL[case]
-    error = broken(Broken(code=code, text=text, url=URL, **how))
-    assert type(error) is kind
-    assert decide(error).klass is klass
-    assert "s3cret" not in str(error)
-    assert f"curl {code}" in str(error)
 
 
 def test_a_name_that_does_not_exist_is_told_from_a_resolver_that_is_away() -> None:

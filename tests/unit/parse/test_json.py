@@ -1,6 +1,7 @@
 """CMS's JSON: keys in any order, elements of any shape, blocks cut anywhere."""
 
 import json
+import re
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glimmr.parse.elements import split
-from glimmr.parse.elements.split import seam, spans, value_end
+from glimmr.parse.elements.split import seam, spans, value_end, with_exact_numbers
 from glimmr.parse.formats import json_text
 
 from .papers import BLOCKS, document, item, read
@@ -452,3 +453,23 @@ def test_mutated_bytes_end_in_an_outcome_and_reconcile(tmp_path_factory: pytest.
     got = read(tmp_path_factory.mktemp("mutated"), bytes(text), block_bytes=data.draw(st.sampled_from([50, 4 * 2**20])))
     assert got.report.rows_in == got.report.items_out + got.report.rows_rejected
     assert got.report.outcome in {"ok", "incomplete", "unparseable", "no_price_table", "not_a_price_file"}
+
+
+_OLD = re.compile(rb"[0-9.]{13}|\.[0-9]{7}|[0-9][eE]")
+
+
+@given(st.text("019.e/, ", max_size=60))
+def test_numbers_that_a_double_would_change_are_noticed_wherever_they_stand(text: str) -> None:
+    # What stands alone in a list is a number, and becomes a string when a double would not give it back.
+    data = f"[{text}]".encode()
+    if not _OLD.search(data):
+        assert with_exact_numbers(data) == data
+
+
+@pytest.mark.parametrize(
+    "number", ["1234567890123", "1.2345678", "123456789.1234", "1e5", "0.5E3", "12345678901234567890"]
+)
+@pytest.mark.parametrize("before", [0, 1, 2, 3, 128 * 1024 - 6, 128 * 1024 - 1])
+def test_a_long_number_becomes_a_string_at_any_place(number: str, before: int) -> None:
+    data = f'{{"a":"{"x" * before}","b":{number}}}'.encode()
+    assert with_exact_numbers(data) == f'{{"a":"{"x" * before}","b":"{number}"}}'.encode()

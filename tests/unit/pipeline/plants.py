@@ -218,7 +218,7 @@ PLANTS: Mapping[Callable[[Parts], None], tuple[str, ...]] = {
     prices_that_vanished: ("table_as_catalog",),
     rows_that_vanished: ("table_rows_there", "table_as_catalog"),
     old_scratch: ("scratch_has_owner",),
-    half_bytes: ("no_half_bytes",),
+    half_bytes: ("bytes_have_snapshot",),
     half_prices: ("no_half_prices",),
     bytes_of_nobody: ("bytes_have_snapshot",),
     a_schedule_nobody_waits_for: ("schedule_kept",),

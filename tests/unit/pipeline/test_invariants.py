@@ -53,7 +53,9 @@ def counted(parts: Parts) -> dict[str, int]:
 def test_every_invariant_has_a_plant(parts: Parts) -> None:
     names = [invariant.name for invariant in line.everything(parts)]
     assert len(set(names)) == len(names)
-    assert set(names) == {name for broken in PLANTS.values() for name in broken}
+    planted = {name for broken in PLANTS.values() for name in broken}
+    assert set(names) - planted == {"scratch_takes_bytes"}  # only a person repairs that (test_scratch.py)
+    assert planted <= set(names)
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

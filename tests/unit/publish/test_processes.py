@@ -122,7 +122,12 @@ def test_one_killed_between_two_commits_is_completed_by_the_next(lake: Lake, tmp
 
 @pytest.mark.parametrize(
     ("seed", "lake"),
-    [(0, "folder"), (1, "folder"), (2, "folder"), (3, "folder"), (0, "bucket"), (1, "bucket")],
+    [
+        (0, "folder"),
+        (1, "folder"),
+        (0, "bucket"),
+        *(pytest.param(seed, where, marks=pytest.mark.long) for where in ("folder", "bucket") for seed in range(2, 8)),
+    ],
     indirect=["lake"],
 )
 def test_one_killed_at_any_moment_leaves_nothing_partial(lake: Lake, tmp_path: Path, seed: int) -> None:

@@ -1,4 +1,6 @@
-from glimmr.sniff.links import PageLink, data_links, page_links
+import pytest
+
+from glimmr.sniff.links import PageLink, confirmed, data_links, page_links
 
 BASE = "https://h.example/pricing/page.html"
 
@@ -41,3 +43,30 @@ def test_a_link_has_the_words_that_stand_on_it() -> None:
         PageLink("https://h.example/pricing/p", "Prices Price Transparency again"),
         PageLink("https://h.example/pricing/q", ""),
     ]
+
+
+WARNS = b"""<html><form id="download-form" action="https://drive.example/download?old=1#top" method="get">
+  <input type="submit" value="Download anyway"/><input type="hidden" name="id" value="1a&b">
+  <input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="x-1"></form></html>"""
+
+
+def test_a_page_that_only_wants_a_yes_leads_to_what_its_form_says() -> None:
+    assert confirmed(WARNS, BASE) == "https://drive.example/download?id=1a%26b&confirm=t&uuid=x-1"
+    assert confirmed(WARNS.replace(b"https://drive.example/download?old=1#top", b"get"), BASE) == (
+        "https://h.example/pricing/get?id=1a%26b&confirm=t&uuid=x-1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'method="get"', b'method="post"'),
+        (b'name="confirm"', b'name="token"'),
+        (b"</form>", b'Your e-mail: <input name="mail"></form>'),
+        (b"</form>", b'<textarea name="why"></textarea></form>'),
+        (b"</form>", b"</form>" + WARNS),
+    ],
+    ids=["post", "other", "asks", "asks more", "two"],
+)
+def test_a_form_that_asks_for_more_than_a_yes_is_left_alone(old: bytes, new: bytes) -> None:
+    assert confirmed(WARNS.replace(old, new), BASE) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glimmr.model import Standing
+from glimmr.model import Pace, Standing
 from glimmr.stores import turns as turning
 from glimmr.stores.database import Database
 from glimmr.stores.hosts import HostBook
@@ -21,6 +21,10 @@ def database(database_url: str) -> Iterator[Database]:
     made.close()
 
 
+class StoppedError(Exception):
+    pass
+
+
 def slots(database: Database, host: str = "h") -> int:
     query = f"SELECT slots_in_use FROM hosts WHERE host = '{host}'"
     return database.read(lambda c: c.exec_driver_sql(query).scalar_one())
@@ -29,7 +33,8 @@ def slots(database: Database, host: str = "h") -> int:
 def test_how_a_host_stands_and_what_helped_is_known_to_the_next_process(database: Database) -> None:
     first, second = HostBook(database), HostBook(database)
     assert first.standing("h") == Standing()
-    standing = Standing(failures=0, since=0.0, until=4e9, opened=2)
+    pace = Pace(crawl_seconds=2.5, slower_seconds=1.5, robots_at=1e9, next_at=4e9)
+    standing = Standing(failures=0, since=0.0, until=4e9, opened=2, pace=pace)
     assert first.change("h", lambda _: standing) == standing
     first.remember("h", ["http1", "browser_headers"])
     assert second.standing("h") == standing
@@ -73,9 +78,33 @@ def test_a_fleet_has_no_more_turns_at_a_host_than_one_process(database: Database
     for thread in threads:
         thread.join()
     assert most[0] == 2
-    assert slots(database) == 0
     for turns in fleet:
         turns.close()
+    assert slots(database) == 0
+
+
+def test_a_turn_lingers_for_the_next_request_of_its_process_and_then_its_idle_connection_is_closed_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turning, "_LINGER_SECONDS", 0.2)
+    turns, closed, order = FleetTurns(database, 1, "p"), threading.Event(), list[tuple[str, int]]()
+
+    def close_idle(host: str) -> None:
+        order.append((host, slots(database)))
+        closed.set()
+
+    turns.when_let_go(close_idle)
+    tokens = list[str]()
+    for _ in range(2):
+        with turns.turn("h", lambda: None):
+            tokens += database.read(lambda c: c.exec_driver_sql("SELECT token FROM host_turns").scalars().all())
+    assert tokens[0] == tokens[1]
+    assert closed.wait(5)
+    with pytest.raises(StoppedError), turns.turn("h", lambda: None):
+        raise StoppedError  # nothing lingers after an error
+    assert slots(database) == 0
+    turns.close()
+    assert order == [("h", 1), ("h", 1)]
 
 
 def test_a_dead_process_holds_its_turns_no_longer_than_its_lease(
@@ -101,13 +130,10 @@ def test_a_dead_process_holds_its_turns_no_longer_than_its_lease(
 def test_who_waits_for_a_turn_can_be_stopped(database: Database) -> None:
     first = FleetTurns(database, 1, "p")
 
-    class StoppedError(Exception):
-        pass
-
     def stop() -> None:
         raise StoppedError
 
     with first.turn("h", stop), pytest.raises(StoppedError), first.turn("h", stop):
         raise AssertionError("there was no turn")
-    assert slots(database) == 0
     first.close()
+    assert slots(database) == 0

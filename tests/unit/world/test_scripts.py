@@ -2,7 +2,8 @@
 
 import pytest
 
-from glimmr.world.scripts import outcome_of, step_for, steps_of
+from glimmr.world.costs import Cost, cost_of
+from glimmr.world.scripts import outcome_of, size_of, step_for, steps_of
 
 
 def names(script: str, requests: int) -> list[str]:
@@ -30,7 +31,9 @@ def test_marks_are_read_in_any_order() -> None:
     assert "Mozilla" in steps_of("ua(Mozilla)")[0].words
 
 
-@pytest.mark.parametrize("script", ["", "okay", "reset@", "503**2", "ok;404", "@50%"])
+@pytest.mark.parametrize(
+    "script", ["", "okay", "reset@", "503**2", "ok;404", "@50%", "size", "down", "down(2..3)", "ok=5B"]
+)
 def test_what_is_no_step_is_refused(script: str) -> None:
     with pytest.raises(ValueError, match="no such step"):
         steps_of(script)
@@ -44,3 +47,45 @@ def test_the_last_step_decides_the_outcome() -> None:
     assert outcome_of("html") == ("not_a_price_file", "html")
     assert outcome_of("cut@50%") == ("incomplete", "truncated")
     assert outcome_of("gz-as-csv") == ("ok", "")
+
+
+def test_what_stands_beside_the_steps_answers_nothing() -> None:
+    assert names("down(60s..120s), 503, ok", 3) == ["503", "ok", "ok"]
+    assert names("size=2GiB", 2) == ["ok", "ok"]
+    assert steps_of("down(60s..120s)")[0].span == (60.0, 120.0)
+    assert size_of("size=2GiB, reset@50%, ok") == 2**31
+    assert outcome_of("down(60s..120s)") == ("ok", "")
+    assert outcome_of("down(0s..), ok") == ("unreachable", "connection_refused")
+
+
+def test_words_add_to_what_a_step_does() -> None:
+    step = steps_of("reset@50%(weak;deaf)")[0]
+    assert (step.at, step.has("weak"), step.has("deaf"), step.has("reset"), step.has("bare")) == (
+        0.5,
+        True,
+        True,
+        True,
+        False,
+    )
+    assert steps_of("drip(90000B/s)")[0].rate == 90_000
+    assert outcome_of("drip(90000B/s)") == ("ok", "")
+    assert outcome_of("drip(1B/s)") == ("unreachable", "too_slow")
+
+
+@pytest.mark.parametrize(
+    ("script", "least", "most", "most_bytes"),
+    [
+        ("ok", 1, 1, 111_024),
+        ("503*2, ok", 3, 3, 113_072),
+        ("reset@50%, ok", 2, 2, 112_048),
+        ("reset@50%(weak), ok", 2, 2, 167_048),
+        ("reset@40%", 1, 5, 115_120),
+        ("404", 1, 2, 2_048),
+        ("404, ok", 2, 2, 112_048),
+        ("redir*3", 4, 4, 114_096),
+        ("len+10", 1, 6, 336_144),
+        ("down(0s..)", 0, 0, 0),
+    ],
+)
+def test_the_cost_of_a_script_is_what_its_steps_take(script: str, least: int, most: int, most_bytes: int) -> None:
+    assert cost_of(script, 100_000, 4) == Cost(least, most, most_bytes)

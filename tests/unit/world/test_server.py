@@ -179,10 +179,10 @@ def test_redirects_work_for_an_address_with_a_query(server: Server) -> None:
 
 
 def test_dripping_gives_a_little_each_second(server: Server) -> None:
-    server.set_script(FILE.url, "drip(rate=5)")
+    server.set_script(FILE.url, "drip(2B/s)")
     with connect(server) as sock:
-        reply = ask(sock, FILE.host, FILE.target, silence=0.4)
-    assert (reply.end, reply.body) == ("silent", BODY[:5])
+        reply = ask(sock, FILE.host, FILE.target, silence=0.3)
+    assert (reply.end, reply.body) == ("silent", BODY[:1])
 
 
 def test_a_gzip_is_served_as_if_it_were_the_csv(server: Server) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
 
 _CLASS = bytes(1 if chr(b) in '"{}[]' else 0 for b in range(256))
 _DELTA = np.zeros(256, np.int8)
@@ -25,12 +27,8 @@ _STEP_BYTES = 4 * 1024 * 1024
 _QUOTE, _BACKSLASH = 34, 92
 # What a double does not give back as it was published: numbers of more than 15 digits, with more than 6 decimals, of
 # 10^12 or more, or with an exponent. All have a run of 13 digits and point, 7 decimals, or a digit before an `e`.
-_DIGITS = bytes(
-    0x30 if chr(b) in "0123456789" else 0x2E if b == 0x2E else 0x65 if chr(b) in "eE" else 0x20 for b in range(256)
-)
-_LONG_RUN = b"0" * 13
-_LONG_DECIMALS = b"." + b"0" * 7
-_EXPONENT = b"0e"
+_LONG_RUN, _LONG_DECIMALS, _STRIDE = 13, 7, 4
+_CACHED_BYTES = 128 * 1024
 _LONG_NUMBER = re.compile(
     rb"([:\[,]\s*)(-?\d+(?:(?:\.\d{7,}|[\d.]{12,})(?:[eE][+-]?\d+)?|(?:\.\d+)?[eE][+-]?\d+))(?=\s*[,}\]])"
 )
@@ -160,7 +158,42 @@ def with_exact_numbers(data: bytes) -> bytes:
 
     Something like a number inside a string is quoted too, which breaks that string: such text does not decode.
     """
-    digits = data.translate(_DIGITS)
-    if _LONG_DECIMALS in digits or _EXPONENT in digits or _LONG_RUN in digits.replace(b".", b"0"):
+    view = np.frombuffer(data, np.uint8)
+    if _has_exponent(view) or _has_long_decimals(view) or _has_long_run(view):
         return _LONG_NUMBER.sub(rb'\1"\2"', data)
     return data
+
+
+def _is_of_number(letters: Bytes) -> Bools:
+    """Digits and point (and the slash between them: to ask for it too would take longer than what it costs)."""
+    return letters - ord(".") <= ord("9") - ord(".")
+
+
+def _has_exponent(view: Bytes) -> bool:
+    """Whether an `e` or `E` stands behind a digit. In pieces that stay in the processor's cache: four times as fast."""
+    for at in range(0, len(view), _CACHED_BYTES):
+        letters, before = view[at + 1 : at + 1 + _CACHED_BYTES], view[at : at + _CACHED_BYTES]
+        is_e, is_digit = (letters | 0x20) == ord("e"), before[: len(letters)] - ord("0") <= ord("9") - ord("0")
+        if (is_e & is_digit).any():
+            return True
+    return False
+
+
+def _has_long_decimals(view: Bytes) -> bool:
+    """Whether something like seven digits stand behind a point: only the last is looked at first."""
+    points = np.flatnonzero(view[:-_LONG_DECIMALS] == ord("."))
+    for step in range(_LONG_DECIMALS, 0, -1):
+        points = points[_is_of_number(view[points + step])]
+    return bool(len(points))
+
+
+def _has_long_run(view: Bytes) -> bool:
+    """Whether 13 digits and points follow each other: three in a row of every fourth byte, then all around them."""
+    every = _is_of_number(view[::_STRIDE])
+    begins = np.flatnonzero(every[:-2] & every[1:-1] & every[2:]) * _STRIDE
+    if not len(begins):
+        return False
+    around = begins[:, None] + np.arange(1 - _STRIDE, _LONG_RUN)  # the run begins at one of the first four
+    of_number = _is_of_number(view[np.clip(around, 0, len(view) - 1)])
+    runs = np.lib.stride_tricks.sliding_window_view(of_number, _LONG_RUN, axis=1)
+    return bool(runs.all(axis=2).any())

@@ -23,3 +23,5 @@ def sheets(stream: Stream, limits: Limits) -> Iterator[Sheet]:
     if _MANIFEST in parts and any(True for _ in elements(parts.open(_MANIFEST), ("encryption-data",), limits)):
         raise Encrypted("the workbook needs a password", reason="encrypted")
     yield from ods.sheets(parts.open("content.xml"), limits, parts.budget)
+    if parts.damage is not None:
+        raise parts.damage

@@ -65,11 +65,12 @@ def revenue(code: str) -> str | None:
     return found[1].zfill(4) if found else None
 
 
-_FAMILIES: tuple[tuple[str, frozenset[str], Callable[[str], str | None]], ...] = (
-    ("hcpcs", frozenset({"HCPCS", "CPT"}), hcpcs),
-    ("ms_drg", frozenset({"MSDRG"}), drg),
-    ("ndc", frozenset({"NDC"}), ndc),
-    ("rev_code", frozenset({"RC"}), revenue),
+# Column, types, how a code becomes normal, and what is normal already.
+_FAMILIES: tuple[tuple[str, frozenset[str], Callable[[str], str | None], str], ...] = (
+    ("hcpcs", frozenset({"HCPCS", "CPT"}), hcpcs, "^[0-9A-Z]{5}$"),
+    ("ms_drg", frozenset({"MSDRG"}), drg, "^[0-9]{3}$"),
+    ("ndc", frozenset({"NDC"}), ndc, "^[0-9]{11}$"),
+    ("rev_code", frozenset({"RC"}), revenue, "^[0-9]{4}$"),
 )
 
 
@@ -117,12 +118,12 @@ def put_codes(draft: Draft, owners: Ints, codes: pa.Array, types: pa.Array) -> N
     rank = np.array([*(_RANK.get(name, _LAST) for name in names), _LAST + 1], np.int64)[which]
     rank[~valid_mask(codes)] = _LAST + 2
     _put_primary(draft, owners, rank, codes, upper)
-    for column, family, normal in _FAMILIES:
+    for column, family, normal, is_normal in _FAMILIES:
         member = np.array([*(name in family for name in names), False], np.bool_)[which]
         chosen = np.flatnonzero(member & (rank <= _LAST))
         if len(chosen):
             whose, first = np.unique(owners[chosen], return_index=True)
-            found = _normalised(codes.take(pa.array(chosen[first])), normal)
+            found = _normalised(codes.take(pa.array(chosen[first])), normal, is_normal)
             draft.put(column, scatter(found, whose, draft.rows))
 
 
@@ -134,9 +135,13 @@ def _put_primary(draft: Draft, owners: Ints, rank: Ints, codes: pa.Array, types:
     draft.put("code_type", scatter(types.take(best), whose, draft.rows))
 
 
-def _normalised(codes: pa.Array, normal: Callable[[str], str | None]) -> pa.Array:
+def _normalised(codes: pa.Array, normal: Callable[[str], str | None], is_normal: str) -> pa.Array:
     encoded = codes.dictionary_encode()
-    texts = pa.array([normal(code) for code in encoded.dictionary.to_pylist()], pa.string())
+    texts = encoded.dictionary
+    odd = pc.invert(pc.match_substring_regex(texts, is_normal))
+    if pc.any(odd).as_py():
+        mended = pa.array([normal(code) for code in texts.filter(odd).to_pylist()], pa.string())
+        texts = pc.replace_with_mask(texts, odd, mended)
     return texts.take(encoded.indices)
 
 

@@ -16,6 +16,7 @@ import pyarrow.csv as pacsv
 
 from glimmr.errors import Unparseable
 from glimmr.parse.tables.amounts import Ints, blanks_to_null, valid_mask
+from glimmr.parse.tables.blanks import is_trimmed
 from glimmr.parse.tables.flags import BIT
 from glimmr.parse.text import TextBlock
 
@@ -183,7 +184,8 @@ class Records:
         numbers = np.arange(self._number, self._number + count)
         self._number += count
         if not odd:
-            return _rows(regular, numbers, bits, None)
+            trimmed = is_trimmed(memoryview(block.data)[:used], quotes, count, ord(self._delimiter))
+            return _rows(regular, numbers, bits, None, trimmed=trimmed)
         return self._merged(regular, odd, numbers, bits)
 
     def _merged(self, regular: list[pa.Array], odd: list[tuple[int, str, int]], numbers: Ints, bits: Ints) -> Rows:
@@ -336,9 +338,11 @@ def _read_csv(
     return [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.columns]
 
 
-def _rows(columns: list[pa.Array], numbers: Ints, bits: Ints, more: list[str | None] | None) -> Rows:
+def _rows(
+    columns: list[pa.Array], numbers: Ints, bits: Ints, more: list[str | None] | None, *, trimmed: bool = False
+) -> Rows:
     """Trim the cells and drop the blank records."""
-    columns = blanks_to_null(columns)
+    columns = columns if trimmed else blanks_to_null(columns)
     beyond = None if more is None or not any(more) else pa.array(more, pa.string())
     filled = np.zeros(len(numbers), np.bool_)
     for column in columns if beyond is None else [*columns, beyond]:

@@ -14,7 +14,9 @@ from glimmr.jobs.invariant import Count, Find, Invariant, Repair, Violation
 from glimmr.pipeline.invariants.price_table import is_under_way, spared
 from glimmr.pipeline.parts import Parts
 from glimmr.stores import catalog, underway
+from glimmr.stores.blobs import is_half
 from glimmr.stores.folder_lock import holder
+from glimmr.stores.scratch import check_scratch, scratch_of
 
 _HOUR = 3600.0
 _OTHERS_MAY_PUBLISH_SECONDS = 24 * _HOUR
@@ -28,21 +30,20 @@ def of(parts: Parts) -> list[Invariant]:
     """The invariants of what lies about."""
     return [
         Invariant(
+            name="scratch_takes_bytes",
+            text="scratch is there, can be written, and has GLIMMR_MIN_FREE_BYTES free",
+            cure="mount it, free some space, or name another with GLIMMR_SCRATCH; until then no download begins",
+            find=lambda _after, _most: _check(parts),
+            repair=lambda _violation, _count: False,
+        ),
+        Invariant(
             name="scratch_has_owner",
             text="what lies in scratch for more than an hour belongs to a process or a run that lives",
             cure="it is deleted",
             find=_sorted(lambda: _scratch(parts), "lies in scratch, and whoever put it there is dead"),
             repair=_delete(
-                parts, lambda name: _is_dead(parts, parts.settings.data / name), lambda n: _remove(parts, n)
+                parts, lambda name: _is_dead(parts, _root(parts).parent / name), lambda n: _remove(parts, n)
             ),
-            lists_a_shelf=True,
-        ),
-        Invariant(
-            name="no_half_bytes",
-            text="no half object of a killed writer lies on the shelf of bytes for more than an hour",
-            cure="it is deleted",
-            find=_sorted(lambda: _halves(parts), "was never finished"),
-            repair=_delete(parts, lambda key: _is_older(parts, key, _HOUR), parts.blobs.delete),
             lists_a_shelf=True,
         ),
         Invariant(
@@ -55,7 +56,8 @@ def of(parts: Parts) -> list[Invariant]:
         ),
         Invariant(
             name="bytes_have_snapshot",
-            text="bytes older than GLIMMR_KEEP_UNREFERENCED_SECONDS belong to a snapshot",
+            text="bytes older than GLIMMR_KEEP_UNREFERENCED_SECONDS belong to a snapshot, and half an object of a"
+            " killed writer is not older than an hour",
             cure="they are deleted",
             find=_sorted(lambda: _unreferenced(parts), "belongs to no snapshot"),
             repair=_delete(parts, lambda key: _is_unreferenced(parts, key), parts.blobs.delete),
@@ -87,13 +89,23 @@ def _delete(parts: Parts, still: Callable[[str], bool], delete: Callable[[str], 
 # -- scratch -----------------------------------------------------------------------------------------------------
 
 
+def _check(parts: Parts) -> list[Violation]:
+    check_scratch(parts.settings)
+    return []
+
+
+def _root(parts: Parts) -> Path:
+    """Scratch of all processes of this host."""
+    return scratch_of(parts.settings)
+
+
 def _scratch(parts: Parts) -> Iterator[str]:
-    """What is left over in scratch, as a path in the data folder: other processes' folders, and things in our own."""
-    folder = parts.settings.data / "scratch"
+    """What is left over in scratch, as a path that begins with its name: other processes' folders, and in our own."""
+    folder = _root(parts)
     found = [*_inside(folder), *(_inside(parts.scratch) if parts.scratch != folder else ())]
     dead = [path for path in found if _is_dead(parts, path)]
     dead += [path for path in unwanted(parts.partials, beginnings(parts)) if _age_seconds(path) > _HOUR]
-    yield from (path.relative_to(parts.settings.data).as_posix() for path in dead)
+    yield from (path.relative_to(folder.parent).as_posix() for path in dead)
 
 
 def beginnings(parts: Parts) -> list[str]:
@@ -127,7 +139,7 @@ def _age_seconds(path: Path) -> float:
 
 
 def _remove(parts: Parts, name: str) -> None:
-    path = parts.settings.data / name
+    path = _root(parts).parent / name
     if path.parent == parts.partials:
         discard(path, _HOUR)
     elif path.is_dir() and not path.is_symlink():
@@ -137,10 +149,6 @@ def _remove(parts: Parts, name: str) -> None:
 
 
 # -- objects -----------------------------------------------------------------------------------------------------
-
-
-def _halves(parts: Parts) -> Iterator[str]:
-    return (found.key for found in parts.blobs.stored() if found.is_half and found.age_seconds > _HOUR)
 
 
 def _is_older(parts: Parts, key: str, seconds: float) -> bool:
@@ -159,23 +167,27 @@ def _is_unnamed(parts: Parts, name: str) -> bool:
 
 
 def _unreferenced(parts: Parts) -> Iterator[str]:
-    keep_seconds = parts.settings.keep_unreferenced_seconds
-    old = (found.key for found in parts.blobs.stored() if not found.is_half and found.age_seconds > keep_seconds)
+    """One listing of the shelf, which may be long, for all that may lie there."""
+    old = (found.key for found in parts.blobs.stored() if found.age_seconds > _most_seconds(parts, found.key))
     while keys := list(islice(old, _ASKED_AT_ONCE)):
         yield from _of_no_snapshot(parts, keys)
 
 
 def _is_unreferenced(parts: Parts, key: str) -> bool:
-    old = _is_older(parts, key, parts.settings.keep_unreferenced_seconds)
-    return old and bool(_of_no_snapshot(parts, [key]))
+    return _is_older(parts, key, _most_seconds(parts, key)) and bool(_of_no_snapshot(parts, [key]))
+
+
+def _most_seconds(parts: Parts, key: str) -> float:
+    return _HOUR if is_half(key) else parts.settings.keep_unreferenced_seconds
 
 
 def _of_no_snapshot(parts: Parts, keys: list[str]) -> list[str]:
-    """Those of these keys whose snapshot has no row; rejects count only for the parser that read it last."""
+    """Halves, and those whose snapshot has no row; rejects count only for the parser that read it last."""
     named = [(key, found) for key in keys if (found := _BYTES.fullmatch(key) or _REJECTS.fullmatch(key))]
     ids = {found[1] for _, found in named}
     known = parts.database.read(lambda connection: underway.known_snapshots(connection, ids))
-    return [key for key, found in named if found[1] not in known or _is_outdated(found, known)]
+    lost = [key for key, found in named if found[1] not in known or _is_outdated(found, known)]
+    return [*filter(is_half, keys), *lost]
 
 
 def _is_outdated(found: re.Match[str], known: dict[str, str | None]) -> bool:

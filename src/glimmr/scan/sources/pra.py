@@ -17,6 +17,7 @@ from glimmr.scan.source import Web
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
 _WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
 _MOST_SHOWN = 200  # letters of what the API says instead
+_LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
 _Loose = str | int | float | bool | None  # the API gives numbers as text, and sometimes as numbers
@@ -25,6 +26,7 @@ _Loose = str | int | float | bool | None  # the API gives numbers as text, and s
 class _File(msgspec.Struct):
     url: _Loose = None
     pageurl: _Loose = None
+    size: _Loose = None
 
 
 class _Facility(msgspec.Struct):
@@ -136,12 +138,14 @@ def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Skipp
     if not is_name(name):
         yield Skipped(record=record, reason="no hospital name")
         return
-    urls = [(url, _text(file.pageurl)) for file in files if says_something(url := _text(file.url) or "")]
-    if not urls:
+    named = [(url, file) for file in files if says_something(url := _text(file.url) or "")]
+    if not named:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
-    for url, page_url in urls:
-        yield Found(hospital=hospital, url=url, source="pra", page_url=page_url)
+    for url, file in named:
+        size = _number(file.size) or 0.0
+        size_bytes = int(size) if 0 < size < _LARGEST_BYTES else None
+        yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)
 
 
 def _hospital(facility: _Facility, name: str, place: str) -> Hospital:
