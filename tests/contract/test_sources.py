@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glimmr.errors import DeadlineExceeded, GlimmrError, ServerError, ShuttingDown
-from glimmr.model import Found, Listed, Skipped
+from glimmr.model import Found, Listed, Pointer, Skipped
 from glimmr.net import Client
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan import Source, Web
@@ -70,6 +70,7 @@ def good_place(built: World, tmp_path: Path) -> dict[str, str]:
     lines = [f"{h.name},{h.state},{h.ccn},{f.url}" for h in built.hospitals for f in built.files_of(h)]
     path.write_text("\n".join(["name,state,ccn,url", *lines]), encoding="utf-8")
     return {
+        "cms_hpt": next(h.host for h in built.hospitals if built.files_of(h)),
         "cms_roster": "VT",
         "listing": str(path),
         "pra": next(h.state for h in built.hospitals if built.files_of(h)),
@@ -78,6 +79,7 @@ def good_place(built: World, tmp_path: Path) -> dict[str, str]:
 
 ROSTER_HOST = "roster.test"
 BAD_PLACE = {"cms_roster": "GU", "listing": "nowhere.csv", "pra": "GU"}
+DOMAIN_WITH_NOBODY = {"cms_hpt": "nobody.test"}  # a site that fails is no failure of the source
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -85,9 +87,11 @@ def test_a_source_names_hospitals_with_ids_and_addresses(
     name: str, make: Callable[[str], Source], web: Web, good_place: dict[str, str]
 ) -> None:
     said = list(make(name).find(good_place[name], web))
-    found = [record for record in said if isinstance(record, Found | Listed)]
-    assert found
-    for record in found:
+    assert any(isinstance(record, Found | Listed | Pointer) for record in said)
+    for record in (record for record in said if isinstance(record, Pointer)):
+        assert record.location_name
+        assert record.url
+    for record in (record for record in said if isinstance(record, Found | Listed)):
         assert record.source == name
         assert record.hospital.hospital_id
         assert len(record.hospital.state) == 2
@@ -103,7 +107,21 @@ def test_a_source_says_the_same_twice(
     assert list(source.find(good_place[name], web)) == list(source.find(good_place[name], web))
 
 
-@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_is_asked_for_what_it_cannot_say() -> None:
+    assert BAD_PLACE.keys() | DOMAIN_WITH_NOBODY.keys() == SOURCES.keys()
+
+
+@pytest.mark.parametrize("name", DOMAIN_WITH_NOBODY)
+def test_a_source_that_is_asked_about_a_site_says_why_it_found_nothing(
+    name: str, make: Callable[[str], Source], web: Web
+) -> None:
+    *tried, last = make(name).find(DOMAIN_WITH_NOBODY[name], web)
+    assert tried
+    assert isinstance(last, Skipped)
+    assert last.reason
+
+
+@pytest.mark.parametrize("name", BAD_PLACE)
 def test_a_source_that_cannot_say_raises_an_error_of_ours(name: str, make: Callable[[str], Source], web: Web) -> None:
     with pytest.raises(GlimmrError):
         list(make(name).find(BAD_PLACE[name], web))
