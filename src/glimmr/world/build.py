@@ -1,5 +1,6 @@
 """The world itself: hospitals, the hosts they publish on, and their files, all from one seed."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from random import Random
@@ -131,6 +132,7 @@ class World:
     sites: tuple[Site, ...]
     files: tuple[File, ...]
     of_ccn: dict[str, tuple[File, ...]] = field(compare=False, repr=False)
+    partly_known: bool = False
 
     def files_of(self, hospital: Hospital) -> tuple[File, ...]:
         """The addresses that publish this hospital's prices: none, one or two."""
@@ -146,13 +148,25 @@ def world(seed: int = 7, n: int = 80, mix: str = "demo") -> World:
     chosen = MIXES[mix]
     hospitals = draw_hospitals(seed, n, chosen.states)
     files = _with_scripts(seed, _draw_files(seed, hospitals, chosen), chosen)
+    sites = [site for hospital in hospitals for site in _sites(seed, hospital, chosen)]
+    sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
+    return World(
+        seed=seed,
+        hospitals=hospitals,
+        sites=tuple(sites),
+        files=files,
+        of_ccn=by_ccn(files),
+        partly_known=chosen.partly_known,
+    )
+
+
+def by_ccn(files: Iterable[File]) -> dict[str, tuple[File, ...]]:
+    """The addresses of each hospital, by its CCN."""
     of_ccn: dict[str, tuple[File, ...]] = {}
     for file in files:
         for ccn in file.hospitals:
             of_ccn[ccn] = (*of_ccn.get(ccn, ()), file)
-    sites = [site for hospital in hospitals for site in _sites(seed, hospital, chosen)]
-    sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
-    return World(seed=seed, hospitals=hospitals, sites=tuple(sites), files=files, of_ccn=of_ccn)
+    return of_ccn
 
 
 def _sites(seed: int, hospital: Hospital, mix: Mix) -> list[Site]:
@@ -168,11 +182,14 @@ def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[F
     """Most hospitals have one file; some share one, some have two, some have another's bytes, a few have none."""
     random = Random(f"{seed}/files")  # noqa: S311 - reproducible, not secret
     files: list[File] = []
-    for place, group in enumerate(_groups(random, hospitals)):
+    if mix.partly_known:
+        hospitals = tuple(sorted(hospitals, key=lambda one: (one.state, one.number)))
+    for place, group in enumerate(_groups(random, hospitals, of_one_state=mix.partly_known)):
         fate = random.random()
         if fate < 0.02 and place > 5:
             continue
-        if fate < 0.07 and files:
+        has_neighbour = bool(files) and files[-1].content.publisher.state == group[0].state
+        if fate < 0.07 and files and (has_neighbour or not mix.partly_known):
             twin = replace(files[-1], url=_url(random, group[0], len(files), files[-1].content), hospitals=_ccns(group))
             files.append(twin)
             continue
@@ -184,12 +201,13 @@ def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[F
     return tuple(files)
 
 
-def _groups(random: Random, hospitals: tuple[Hospital, ...]) -> list[tuple[Hospital, ...]]:
+def _groups(random: Random, hospitals: tuple[Hospital, ...], *, of_one_state: bool) -> list[tuple[Hospital, ...]]:
     """The hospitals, some of them in systems of three that publish together."""
     groups: list[tuple[Hospital, ...]] = []
     left = list(hospitals)
     while left:
         size = 3 if len(left) > 3 and random.random() < 0.05 else 1
+        size = sum(one.state == left[0].state for one in left[:size]) if of_one_state else size
         groups.append(tuple(left[:size]))
         del left[:size]
     return groups

@@ -6,7 +6,7 @@ from glimmr.world.mixes import HPT_WAYS
 
 PATHS = ("/cms-hpt.txt", "/.well-known/cms-hpt.txt")
 _HTML = "text/html; charset=utf-8"
-_LOST = HPT_WAYS[-3:]
+_LOST = HPT_WAYS[-4:]
 _PROSE = "Our standard charges are published at {}\nPlease call the billing office with any question.\n"
 
 
@@ -16,6 +16,8 @@ def hpt_answer(world: World, site: Site, path: str) -> Answer | None:
     way = site.hpt
     if not lines or way in ("none", "www_only", "moved") or (way == "well_known" and path == PATHS[0]):
         return None
+    if way == "error":
+        return Answer(503, b"Service Unavailable")
     if way == "html":
         return Answer(200, b"<!doctype html><html><body><h1>Page not found</h1></body></html>", _HTML)
     if way == "prose":
@@ -23,13 +25,18 @@ def hpt_answer(world: World, site: Site, path: str) -> Answer | None:
     return Answer(200, _written(lines, way, site.host))
 
 
+def named(world: World, site: Site) -> set[tuple[str, str]]:
+    """What a hospital's own host, or where it leads, tells to who reads it rightly: location and address."""
+    return set() if site.hpt in _LOST else {(record[0][1], record[2][1]) for record in _records(world, site)}
+
+
 def pointers(world: World) -> set[tuple[str, str, str]]:
     """What the text files of this world tell to who reads them rightly: host of the hospital, location, address."""
     return {
-        (site.hospital.host, record[0][1], record[2][1])
+        (site.hospital.host, location, url)
         for site in world.sites
-        if site.hospital is not None and site.hpt not in _LOST
-        for record in _records(world, site)
+        if site.hospital is not None
+        for location, url in named(world, site)
     }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from glimmr.world.places import STATES
+from glimmr.world.places import FREELY_ASSOCIATED, STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Mix:
 
     `scripts` are given to so many addresses each (a share of all when below 1); `large` are items of extra large files.
     `messy_sites`: half of the hospitals publish their cms-hpt.txt in one of the odd ways of `HPT_WAYS`.
+    `partly_known`: no source knows all of a hospital (see `known.py`), and who publishes together is of one state.
     """
 
     states: tuple[str, ...]
@@ -75,12 +76,13 @@ class Mix:
     large: tuple[int, ...] = ()
     scripts: tuple[tuple[str, float], ...] = ()
     messy_sites: bool = False
+    partly_known: bool = False
 
 
-# How a hospital publishes its cms-hpt.txt (see `hpt.py`). From the last three nothing can be learnt.
+# How a hospital publishes its cms-hpt.txt (see `hpt.py`). From the last four nothing can be learnt.
 HPT_WAYS = (
     "bom", "utf16", "upper_case", "one_line", "blank_lines", "no_scheme", "relative", "well_known", "www_only", "moved",
-    "html", "prose", "none",
+    "html", "prose", "none", "error",
 )  # fmt: skip
 
 
@@ -117,6 +119,8 @@ MIXES: dict[str, Mix] = {
     ),
     "clean": Mix(states=tuple(STATES), items=(20, 120)),
     "load": Mix(states=tuple(STATES), items=(5, 15)),
-    "scan": Mix(states=tuple(STATES), items=(5, 15), messy_sites=True),
+    "scan": Mix(
+        states=(*STATES, *FREELY_ASSOCIATED), items=(5, 15), scripts=_FAULTS, messy_sites=True, partly_known=True
+    ),
     "faulty": Mix(states=tuple(STATES), items=(10, 60), scripts=_FAULTS),
 }
