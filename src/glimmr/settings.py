@@ -98,7 +98,8 @@ class Settings(BaseSettings):
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
     )
-    pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window of 180 seconds.")
+    pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window, all processes together.")
+    pra_window_seconds: float = Field(180.0, gt=0, description="Window in which PRA allows so many requests.")
     pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
     cms_roster_url: str = Field(
         "https://data.cms.gov/provider-data/api/1/datastore/query/xubh-q36u/0",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glimmr.errors import BodyCut, FetchError, ProtocolError, RateLimited
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Skipped
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.retry import History, Policy, decide
 from glimmr.scan.pace import LocalDiary
@@ -36,7 +36,7 @@ def asking(search: Script, session: Script = OPENED, **rules: Any) -> Iterator[t
         yield pra, RunWeb(web, lambda **_: None, 60), server
 
 
-def said(search: Script | Any) -> list[Found | Skipped]:
+def said(search: Script | Any) -> list[Found | Listed | Skipped]:
     script = search if callable(search) else answer(json.dumps(search).encode())
     with asking(script) as (pra, web, _):
         return list(pra.find("VT", web))
@@ -64,8 +64,11 @@ def test_an_empty_answer_is_a_state_without_hospitals(nothing: Any) -> None:
 
 
 @pytest.mark.parametrize("files", [None, [], [{"url": ""}], [{"url": None}], [{"url": "n/a"}], [{}]])
-def test_a_facility_without_an_address_is_skipped(files: Any) -> None:
-    (skipped,) = said([FACILITY | {"files": files}])
+def test_of_a_facility_without_an_address_its_site_is_kept(files: Any) -> None:
+    skipped, listed = said([FACILITY | {"files": files}])
+    assert isinstance(listed, Listed)
+    assert (listed.hospital.ccn, listed.source) == (FACILITY["ccn"], "pra")
+    assert listed.hospital.website == FACILITY.get("url")
     assert isinstance(skipped, Skipped)
     assert skipped.reason == "no price file is known"
 

@@ -16,7 +16,10 @@ SOURCES: dict[str, Callable[[Settings], Source]] = {
     "cms_roster": lambda settings: CmsRoster(settings.cms_roster_url, settings.cms_catalog_url),
     "listing": lambda _settings: Listing(),
     "pra": lambda settings: Pra(
-        settings.pra_url, requests=settings.pra_requests, delay_seconds=settings.pra_delay_seconds
+        settings.pra_url,
+        requests=settings.pra_requests,
+        delay_seconds=settings.pra_delay_seconds,
+        window_seconds=settings.pra_window_seconds,
     ),
 }
 

@@ -9,13 +9,15 @@ from urllib.parse import urlencode
 import msgspec
 
 from glimmr.errors import AuthRequired, Forbidden, ProtocolError
-from glimmr.model import Found, Hospital, Skipped
+from glimmr.model import Found, Hospital, Listed, Skipped
 from glimmr.scan.identity import clean_ccn, hospital_id, is_name, says_something
 from glimmr.scan.pace import Diary, Limit, LocalDiary, Pace
 from glimmr.scan.source import Web
 
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
-_WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+_ON_THE_WAY = 1.1  # of a window: a request that is late on its way is counted late, and the next may be in time
+_BESIDE = 1  # the request for the host's robots.txt, which counts too
 _MOST_SHOWN = 200  # letters of what the API says instead
 _LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
@@ -64,16 +66,29 @@ class Pra:
     In a whole one, a record that cannot be read is skipped for itself.
     """
 
-    def __init__(self, url: str, *, requests: int, delay_seconds: float, diary: Diary | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        requests: int,
+        delay_seconds: float,
+        window_seconds: float = WINDOW_SECONDS,
+        diary: Diary | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         diary = diary or LocalDiary()
-        self._window = Pace(f"{self._url} window", Limit(requests, _WINDOW_SECONDS), diary)
+        self._window = Pace(
+            f"{self._url} window", Limit(max(1, requests - _BESIDE), window_seconds * _ON_THE_WAY), diary
+        )
         self._searches = Pace(f"{self._url} searches", Limit(1, delay_seconds), diary)
         self._session, self._session_since = "", -_SESSION_SECONDS
         self._turn = threading.Lock()
 
-    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
-        """The facilities of one state. `{}` means none. Raises a FetchError when the API does not answer."""
+    def find(self, place: str, web: Web) -> Iterator[Found | Listed | Skipped]:
+        """The facilities of one state, those without a file listed. `{}` means none.
+
+        Raises a FetchError when the API does not answer.
+        """
         with self._turn:
             facilities = self._search(place, web)
         for number, facility in enumerate(facilities, start=1):
@@ -126,7 +141,7 @@ def _answer(data: bytes, state: str) -> list[msgspec.Raw] | _Complaint:
         raise ProtocolError(f"PRA answered {state} with something that is no list of facilities: {error}") from error
 
 
-def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Skipped]:
+def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Listed | Skipped]:
     try:
         facility = msgspec.json.decode(raw, type=_Facility)
         files = [msgspec.json.decode(file, type=_File) for file in facility.files or ()]
@@ -142,6 +157,8 @@ def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Skipp
     if not named:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
+    if not named and hospital.ccn:
+        yield Listed(hospital=hospital, source="pra")  # its site may name its files all the same
     for url, file in named:
         size = _number(file.size) or 0.0
         size_bytes = int(size) if 0 < size < _LARGEST_BYTES else None
