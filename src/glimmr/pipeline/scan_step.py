@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,7 +101,7 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
 
     Nothing is ever deleted by it, and an answer that names nobody changes nothing.
     """
-    told = _merged(connection, place, scanned)
+    told = _merged(connection, place, scanned, now)
     ids = [catalog.price_file_id(one.url) for one in told.sightings]
     before = catalog.current_owners(connection, ids)
     domains = {key: site_of(one.hospital) for key, one in told.known.items()}
@@ -127,8 +128,11 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     return Told(told, seen, sorted(changed))
 
 
-def _merged(connection: Connection, place: str, scanned: Scanned) -> Merged:
-    """Whom the records mean, among the hospitals that are known, and what is known of these now."""
+def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime) -> Merged:
+    """Whom the records mean, among the hospitals that are known, and what is known of these now.
+
+    Who is new is written down before that: another scan that names it at this moment waits, or is waited for.
+    """
     states = {one.hospital.state for one in (*scanned.found, *scanned.listed)}
     at_home = hospitals.at_domain(connection, place) if scanned.pointers else []
     states |= {one.hospital.state for one in at_home}
@@ -139,7 +143,13 @@ def _merged(connection: Connection, place: str, scanned: Scanned) -> Merged:
     said = [sighted(found, candidates) for found in scanned.found]
     said += [pointed(pointer, of_site, candidates) for pointer in scanned.pointers]
     ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
-    return merged(hospitals.by_id(connection, ids, hold=True), said, scanned.listed)
+    before = hospitals.by_id(connection, ids, hold=True)
+    told = merged(before, said, scanned.listed)
+    if not told.new:
+        return told
+    hospitals.add(connection, (told.known[key] for key in sorted(told.new)), now)
+    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, scanned.listed)
+    return replace(after, new=told.new, updated=after.updated - told.new)
 
 
 def _identify(connection: Connection, told: Merged, now: datetime) -> set[str]:

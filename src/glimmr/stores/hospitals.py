@@ -69,9 +69,18 @@ def licences(connection: Connection, states: Collection[str]) -> dict[str, set[t
     return stated
 
 
+def add(connection: Connection, known: Iterable[Known], now: datetime) -> None:
+    """Write down those who are not there yet; of one that another transaction is adding, what that one says stays."""
+    upsert(connection, hospitals, _rows(known, now, {}))
+
+
 def write(connection: Connection, known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> None:
     """Write down all that is known of these; `domains` are those of their sites."""
-    rows = [
+    upsert(connection, hospitals, _rows(known, now, domains), replace=_WRITTEN)
+
+
+def _rows(known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> list[dict[str, Any]]:
+    return [
         {
             **asdict(one.hospital),
             "other_names": list(one.other_names),
@@ -82,7 +91,6 @@ def write(connection: Connection, known: Iterable[Known], now: datetime, domains
         }
         for one in known
     ]
-    upsert(connection, hospitals, rows, replace=_WRITTEN)
 
 
 def identify(connection: Connection, former: str, hospital_id: str) -> list[str]:
