@@ -27,6 +27,7 @@ from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
+from glimmr.stores.paces import PaceBook
 from glimmr.stores.scratch import PARTIALS, check_scratch, make_scratch, scratch_of
 from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
@@ -128,7 +129,7 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
         blobs=fleet.blobs(settings),
         lake=fleet.lake(settings),
         client=client,
-        sources=enabled(settings),
+        sources=enabled(settings, PaceBook(database)),
         scratch=scratch,
         partials=scratch_of(settings) / PARTIALS,
         alone=not fleet.is_fleet(settings),

@@ -14,6 +14,7 @@ from glimmr.model import Found, Listed, Pointer, Skipped
 from glimmr.net import Client
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan import Source, Web
+from glimmr.scan.pace import LocalDiary
 from glimmr.scan.sources import SOURCES
 from glimmr.scan.sources.pra import Pra
 from glimmr.settings import Settings, load
@@ -55,7 +56,7 @@ def roster() -> Iterator[HttpServer]:
 @pytest.fixture
 def make(server: Server, roster: HttpServer) -> Callable[[str], Source]:
     settings = settings_for(server, roster)
-    return lambda name: SOURCES[name](settings)
+    return lambda name: SOURCES[name](settings, LocalDiary())
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_an_ended_session_is_opened_again(built: World, good_place: dict[str, st
         settings = settings_for(server)
         with closing(Client(settings)) as client, pytest.raises(GlimmrError):
             # Sessions end at once here: one new session is tried, then the error comes through.
-            list(SOURCES["pra"](settings).find(good_place["pra"], RunWeb(client, lambda **_: None, 60)))
+            list(SOURCES["pra"](settings, LocalDiary()).find(good_place["pra"], RunWeb(client, lambda **_: None, 60)))
         opened = [entry for entry in server.log if entry["path"] == "/user/session"]
         assert len(opened) == 2
 

@@ -23,7 +23,7 @@ class Limit:
 class Diary(Protocol):
     """Where the moments that were taken are written down, with the one clock they are told by.
 
-    One that `stores` keeps, with the database's clock, makes a limit hold for a fleet; nothing here would change.
+    The one that `stores` keeps, with the database's clock, makes a limit hold for a fleet (`stores.paces`).
     """
 
     def change(self, name: str, change: Change) -> tuple[Moments, float]:

@@ -241,6 +241,13 @@ hosts = Table(
     Column("next_at", UtcTime),
 )
 
+paces = Table(
+    "paces",  # when what has a pace was asked latest, and will be
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("moments", JSON, nullable=False),  # in order; seconds since 1970 of the database's clock
+)
+
 host_turns = Table(
     "host_turns",
     metadata,
