@@ -15,6 +15,7 @@ from glimmr import errors, events, outcomes, price_table
 from glimmr.cli.main import app
 from glimmr.parse import findings
 from glimmr.query.table import VIEWS, view_sql
+from glimmr.scan import hpt_text
 from glimmr.settings import Settings
 from glimmr.watch.alerts import ALERTS, rule_name
 from glimmr.watch.health import COMPONENTS
@@ -147,7 +148,12 @@ def finding_list() -> str:
         held = "any file" if bound is None else _span(since, until or findings.EDITIONS[-1])
         rows.append((f"`{rule.code}`", rule.severity + elsewhere, held, rule.text, rule.source))
     columns = ("code", "severity", "editions", "what it says", "whose rule")
-    return f"# Findings\n{_NOTE}\n\n{intro}\n\n{_table(columns, rows)}\n"
+    hpt = [(f"`{code}`", severity, text) for code, (severity, text) in sorted(hpt_text.CODES.items())]
+    of_hpt = (
+        "## Of a cms-hpt.txt\nWhat the scan says of the text file in which a hospital's site names its price files"
+        f" (45 CFR 180.50(d)(6)).\n\n{_table(('code', 'severity', 'what it says'), hpt)}"
+    )
+    return f"# Findings\n{_NOTE}\n\n{intro}\n\n{_table(columns, rows)}\n\n{of_hpt}\n"
 
 
 def views() -> str:

@@ -20,13 +20,15 @@ from glimmr.net import Client, redact
 from glimmr.pipeline import line, one_address, one_file, one_snapshot
 from glimmr.pipeline.delivery import Target
 from glimmr.pipeline.parts import Allowance, Parts
-from glimmr.pipeline.scan_step import RunWeb, scan_job
+from glimmr.pipeline.run_web import RunWeb
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.query import PriceTable
-from glimmr.scan.sources import SOURCES
+from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
 from glimmr.stores import alerts as book
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
+from glimmr.stores.paces import PaceBook
 from glimmr.stores.scratch import PARTIALS, check_scratch, make_scratch, scratch_of
 from glimmr.watch import crash_points, report
 from glimmr.watch.board import Board
@@ -136,7 +138,7 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
         blobs=fleet.blobs(settings),
         lake=fleet.lake(settings),
         client=client,
-        sources={name: build(settings) for name, build in SOURCES.items()},
+        sources=enabled(settings, PaceBook(database)),
         scratch=scratch,
         partials=scratch_of(settings) / PARTIALS,
         alone=not fleet.is_fleet(settings),
@@ -293,7 +295,7 @@ def dry_run(
     Nothing is written.
     """
     with closing(Client(settings)) as client:
-        sources = {name: build(settings) for name, build in SOURCES.items()}
+        sources = enabled(settings)
         web = RunWeb(client, lambda **_: None, settings.scan_deadline_seconds)
         found: dict[tuple[str, str], Found] = {}
         addresses: set[str] = set()
@@ -301,6 +303,8 @@ def dry_run(
         for record in (record for name, place in asked for record in sources[name].find(place, web)):
             if isinstance(record, Skipped):
                 skipped[record.reason] += 1
+            elif not isinstance(record, Found):
+                continue  # a hospital without an address
             elif record.url not in addresses and len(addresses) == limit:
                 break
             else:

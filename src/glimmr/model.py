@@ -25,6 +25,47 @@ class Hospital:
     npis: str | None = None
     system: str | None = None
     website: str | None = None
+    exempt_reason: str | None = None  # why 45 CFR 180 asks no price file of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a roster says: this hospital exists. Where its price file is, it does not know.
+
+    `other_names` are those it also goes by (of its owner, or what it calls itself).
+    """
+
+    hospital: Hospital
+    source: str
+    other_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What all sources together say of a hospital. `field_sources`: who said what stands in each of its fields."""
+
+    hospital: Hospital
+    other_names: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    field_sources: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A source says: the prices of this hospital are at this address. `method`, `score`: how it is known who is meant.
+
+    The method is `ccn`, `source` (the hospital is known by this record alone), or what of it agreed with a hospital
+    that was known before (see `scan.match`).
+    """
+
+    hospital: Hospital
+    url: str
+    source: str
+    method: str
+    score: float
+    page_url: str | None = None
+    location_name: str | None = None
+    size_bytes: int | None = None  # as the source says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +136,51 @@ class Finding:
     severity: str
     count: int
     examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What a site's cms-hpt.txt says: the prices of this location are at this address (CMS, TXT file specification).
+
+    `domain` is what was asked for the text, `hpt_url` where it stood, `place` the record's line in it.
+    """
+
+    location_name: str
+    url: str
+    domain: str
+    hpt_url: str
+    place: str
+    page_url: str | None = None
+    contact_name: str | None = None
+    contact_email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """A link of a hospital's page that may lead to a price file; only the file's own header proves it.
+
+    `text` are the link's words; the higher the `rank`, the likelier. `domain` is what was asked.
+    """
+
+    url: str
+    page_url: str
+    domain: str
+    text: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One address asked on the way to a price file. `answer` is the HTTP status, or the reason there was none.
+
+    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, no_page, missing or failed.
+    """
+
+    url: str
+    answer: str
+    verdict: str
+    final_url: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

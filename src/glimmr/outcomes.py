@@ -71,6 +71,7 @@ MEANINGS: dict[Outcome, Meaning] = {
         "legal",
         "no_such_host",
         "bad_url",
+        "moved",
     ),
     Outcome.BLOCKED: _meaning(
         _PUBLISHER,

@@ -92,11 +92,29 @@ class Settings(BaseSettings):
         description="A browser (chrome, firefox, safari), whose headers and TLS a server gets that refuses every other"
         " way of asking: it is not told who asks. Needs the extra `impersonate`. Empty: never.",
     )
+    sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("cms_roster", "pra", "cms_hpt"),
+        description="The sources that are asked (comma-separated): CMS's roster of hospitals, PRA's addresses, the"
+        " cms-hpt.txt of the sites these name.",
+    )
+    sites_again_seconds: float = Field(
+        86_400.0, ge=0, description="A site's cms-hpt.txt is not asked for again within this time (see --refresh)."
+    )
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."
     )
-    pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window of 180 seconds.")
+    pra_requests: int = Field(100, ge=1, description="PRA requests allowed per window, all processes together.")
+    pra_window_seconds: float = Field(180.0, gt=0, description="Window in which PRA allows so many requests.")
     pra_delay_seconds: float = Field(2.0, ge=0, description="Pause between two states asked of PRA.")
+    cms_roster_url: str = Field(
+        "https://data.cms.gov/provider-data/api/1/datastore/query/xubh-q36u/0",
+        description="CMS's roster of hospitals: its API's address, or that of a CSV with the same columns.",
+    )
+    cms_catalog_url: str = Field(
+        "https://data.cms.gov/data.json",
+        description="CMS's list of its datasets, where the hospital enrollments (NPIs, other names) are found by title."
+        " `off`: nobody is asked for them.",
+    )
     scans: int = Field(1, ge=1, le=64, description="Scans (a source asked about one place) at a time.")
     downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
     parses: int = Field(
@@ -252,12 +270,12 @@ class Settings(BaseSettings):
             raise ValueError("Input should be plain ASCII: it stands in a header of every request")
         return value
 
-    @field_validator("scan_schedule", "prune_schedule")
+    @field_validator("scan_schedule", "prune_schedule", "cms_catalog_url")
     @classmethod
     def _or_off(cls, value: str) -> str:
         return "" if value.strip().lower() == "off" else value.strip()  # an empty variable counts as none at all
 
-    @field_validator("allow_addresses", "connect_to", "insecure_hosts", mode="before")
+    @field_validator("allow_addresses", "connect_to", "insecure_hosts", "sources", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.files import parts
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_job import scan_job
 from tests.support import line
 from tests.support.fleet import Fleet, until
 from tests.support.servers import PostgreSql, RedisServer

@@ -12,7 +12,7 @@ from glimmr.jobs import ledger
 from glimmr.jobs.job import Job, NewJob, Result, Tell, Terms
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.parts import Parts
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.pipeline.upkeep_step import UpkeepStep, keep_schedules
 from glimmr.settings import load
 from glimmr.stores.database import Connection, Database, migrate

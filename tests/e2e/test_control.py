@@ -15,7 +15,7 @@ import pytest
 
 from glimmr import app
 from glimmr.jobs import ledger
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.settings import Settings
 from tests.support import http_server, line
 from tests.support.http_server import HttpServer

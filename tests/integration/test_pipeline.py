@@ -15,9 +15,10 @@ from glimmr.model import Found, Hospital
 from glimmr.parse import parse
 from glimmr.pipeline.parts import utcnow
 from glimmr.settings import Settings, load
-from glimmr.stores import catalog, snapshots
+from glimmr.stores import snapshots
 from glimmr.watch.board import Board
 from tests.support import line
+from tests.support.known import remember
 from tests.support.shop import HEADER, Shop, table
 
 
@@ -335,7 +336,7 @@ def test_a_file_half_as_large_as_its_source_says_is_published_with_a_warning(
     size_bytes = int(told * len(table(20)))
     with app.working(settings) as parts:
         found = Found(hospital=hospital, url=shop.base + "/a", source="pra", size_bytes=size_bytes)
-        parts.database.write(lambda c: catalog.remember(c, [found], utcnow()))
+        parts.database.write(lambda c: remember(c, [found], utcnow()))
     assert ended(run(settings, shop, "/a")) == {("ok", ""): 1}
     with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as database:
         (count,) = database.execute("SELECT count(*) FROM findings WHERE code = 'GL-SHRINK' AND severity = 'warning'")

@@ -14,7 +14,7 @@ from glimmr.jobs.orders import again, cancel
 from glimmr.jobs.schedule import next_time
 from glimmr.jobs.selection import Which
 from glimmr.pipeline.parts import Parts
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.pipeline.upkeep_step import UpkeepStep, check_schedules, keep_schedules, upkeep_job
 from glimmr.settings import Settings, load
 from glimmr.stores import clock

@@ -23,6 +23,7 @@ TABLES = ("charges", "rates", "files", "file_hospitals")
 # The simulated servers answer in milliseconds, so an afternoon of patience fits into seconds.
 HURRY = {
     "GLIMMR_PRA_DELAY_SECONDS": "0",
+    "GLIMMR_SOURCES": "pra",
     "GLIMMR_HEADER_TIMEOUT_SECONDS": "5",
     "GLIMMR_STALL_SECONDS": "2",
     "GLIMMR_RETRY_SCALE": "0.005",

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from glimmr.errors import UsageError
-
 _EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: what keeps us running starts us again
 
 
@@ -33,19 +31,11 @@ def run(
     answered. 2: wrong usage. 130: interrupted; the next run goes on where this one was.
     """
     from glimmr.cli import walk
+    from glimmr.cli.asked import sources_asked
     from glimmr.cli.options import load
-    from glimmr.places import PLACES
-    from glimmr.scan.places import place_code
-    from glimmr.scan.sources.listing import check_list
 
-    places = list(PLACES) if all_states else [place_code(text) for given in state or [] for text in given.split(",")]
-    asked = [("pra", place) for place in dict.fromkeys(places)]
-    if from_list:
-        check_list(from_list)
-        asked.append(("listing", str(from_list.resolve())))
-    if not asked:
-        raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
     settings = load(data=data, downloads=downloads)
+    asked = sources_asked(settings, state, all_states=all_states, from_list=from_list)
     if dry_run:
         walk.dry_run(settings, asked, limit=limit, refresh=refresh, as_json=as_json)
         return

@@ -5,5 +5,6 @@ from glimmr.net.client import Client
 from glimmr.net.options import Limits, Options
 from glimmr.net.shares import direct
 from glimmr.net.urls import normalise, redact
+from glimmr.net.vendors import Address, classify
 
-__all__ = ["Answer", "Client", "Limits", "Options", "Reply", "direct", "normalise", "redact"]
+__all__ = ["Address", "Answer", "Client", "Limits", "Options", "Reply", "classify", "direct", "normalise", "redact"]

@@ -19,7 +19,7 @@ _KEPT = "!$%&'()*+,/:;=@-._~"
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SECRET = re.compile(
     r"(^|[-_.])(sig|signature|token|key|password|passwd|pwd|secret|auth|authorization|credentials?|session|jwt|hmac)$"
-    r"|(accesskey|accesskeyid|accessid|apikey|accesstoken|authtoken|sessionid)$"
+    r"|(accesskey|accesskeyid|accessid|apikey|accesstoken|authtoken|sessionid|rlkey)$"
     r"|^(se|sv|skoid|sktid)$"  # Azure's shared access signature
     r"|^x-(amz|goog|oss|cos)-",
     re.IGNORECASE,

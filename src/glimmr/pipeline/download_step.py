@@ -8,6 +8,7 @@ from typing import Any
 from glimmr import events
 from glimmr.download import NotModified, download
 from glimmr.errors import FetchError, FileRemoved
+from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Fetched, Ranges
 from glimmr.net import direct, normalise, redact
@@ -16,11 +17,16 @@ from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.patience import asks_again
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.retry import reprobe_seconds
-from glimmr.stores import catalog, snapshots
+from glimmr.stores import catalog, sightings, snapshots
 from glimmr.stores.blobs import blob_key
 from glimmr.stores.database import Connection
 from glimmr.stores.scratch import check_scratch
+
+# What a file that has another address by now leaves behind: nothing, a page, a link that ran out.
+_MAY_HAVE_MOVED = frozenset((Outcome.GONE, Outcome.BLOCKED, Outcome.NOT_A_PRICE_FILE))
+_ASKED_LATELY_SECONDS = 3600.0
 
 
 def next_try(outcome: Outcome, now: datetime) -> datetime | None:
@@ -127,8 +133,10 @@ class DownloadStep:
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address failed for now: what is known so far, and when it is asked again."""
-        key, again = job.args["price_file_id"], utcnow() + timedelta(seconds=ending.delay_seconds)
+        now, key = utcnow(), job.args["price_file_id"]
+        again = now + timedelta(seconds=ending.delay_seconds)
         catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=again, state="waiting")
+        self._look_elsewhere(connection, key, outcome, now)
 
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """The address will not be asked again by itself before its next probe."""
@@ -137,6 +145,21 @@ class DownloadStep:
             return
         snapshots.record_answer(connection, key, now, outcome=outcome, reason=ending.reason)
         catalog.end(connection, key, outcome, ending.reason, message=ending.message, next_try_at=next_try(outcome, now))
+        if outcome is Outcome.GONE:
+            sightings.note(connection, key, "gone", now, detail=ending.reason)
+        self._look_elsewhere(connection, key, outcome, now)
+
+    def _look_elsewhere(self, connection: Connection, key: str, outcome: Outcome, now: datetime) -> None:
+        """Who named an address that has nothing (more) to give is asked again: the file may have another by now."""
+        if outcome not in _MAY_HAVE_MOVED:
+            return
+        lately = now - timedelta(seconds=_ASKED_LATELY_SECONDS * self._parts.settings.retry_scale)
+        asked = [
+            (source, place)
+            for source, place, at in sightings.who_named(connection, key)
+            if source in self._parts.sources and source != "listing" and (at is None or at < lately)
+        ]
+        ledger.enqueue(connection, [scan_job(source, place, refresh=False) for source, place in asked])
 
     def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
         """The address is asked again; moot when it is gone."""
@@ -189,6 +212,7 @@ def _go_on(connection: Connection, key: str, file_id: str, why_unchanged: str, n
     Bytes that were read before and gave no prices end the address as they did then: an ill file stays ill.
     """
     catalog.begin(connection, [key])  # it may have waited for this try
+    sightings.note(connection, key, "back", now, after="gone")
     address, row = catalog.address(connection, key), snapshots.snapshot(connection, file_id)
     if row is None or row["parser_version"] != PARSER_VERSION:
         return [parse_job(file_id)]

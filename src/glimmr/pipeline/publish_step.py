@@ -19,8 +19,9 @@ from glimmr.pipeline.download_step import (
     reconcile_job,
 )
 from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.whose import settle
 from glimmr.publish import publish, reassign, retract
-from glimmr.stores import catalog, snapshots
+from glimmr.stores import catalog, sightings, snapshots
 from glimmr.stores.database import Connection
 from glimmr.stores.lake import Lake, Sizes
 
@@ -59,6 +60,9 @@ class PublishStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Put the price list into the four tables, then point the address at it."""
         file_id, key = job.args["file_id"], job.args["price_file_id"]
+        await asyncio.to_thread(
+            self._parts.database.write, lambda connection: settle(connection, file_id, key, utcnow())
+        )
         if key is None:
             return await self._reconcile(job, file_id, tell)
         facts = await asyncio.to_thread(
@@ -142,7 +146,7 @@ class PublishStep:
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
             must_be_known(connection, key)
-            former = snapshots.point(connection, key, file_id, now)
+            formers = [snapshots.point(connection, key, file_id, now), *_retire_moved(connection, key)]
             if facts.short:
                 snapshots.put_finding(connection, file_id, "GL-SHRINK", "warning", facts.short)
             catalog.end(
@@ -153,7 +157,7 @@ class PublishStep:
                 message=message,
                 next_try_at=next_try(outcome, now),
             )
-            return [reconcile_job(former, now)] if former else []
+            return [reconcile_job(former, now) for former in formers if former]
 
         return Result(outcome=Outcome.OK, apply=apply, rows=rows)
 
@@ -192,6 +196,17 @@ class PublishStep:
             return []
         catalog.begin(connection, [key])
         return [publish_job(file_id, key)]
+
+
+def _retire_moved(connection: Connection, key: str) -> list[str | None]:
+    """The addresses whose place this one has taken give way, now that it has prices. Returns their snapshots."""
+    formers: list[str | None] = []
+    for former in sightings.moved_to(connection, key):
+        address = catalog.address(connection, former)
+        if address is not None and address.current_file_id is not None:
+            formers.append(snapshots.leave(connection, former))
+            catalog.end(connection, former, Outcome.GONE, "moved", message="the prices have another address now")
+    return formers
 
 
 def _short(address: catalog.Address, row: dict[str, Any]) -> str | None:

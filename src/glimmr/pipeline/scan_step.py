@@ -1,29 +1,38 @@
-"""Step `scan`: ask one source about one place; an address that is due becomes a download."""
+"""Step `scan`: ask one source about one place; an address that is due becomes a download, a site a scan of its own."""
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from glimmr.errors import DeadlineExceeded
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.net import Client
+from glimmr.model import Known
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.parts import Parts, utcnow
+from glimmr.pipeline.run_web import RunWeb
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.scan import Scanned, scan
-from glimmr.stores import catalog
+from glimmr.scan.match import Claim, Match, match
+from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, site_of, sites_named
+from glimmr.scan.source import EVERYWHERE
+from glimmr.stores import catalog, hospitals, sightings
 from glimmr.stores.database import Connection
+from glimmr.stores.sightings import Seen
 
-_WAKE_SECONDS = 0.2  # how soon a pause notices that the run should stop
+_BY_STATE = ("cms_roster", "pra")  # the sources that are asked about states, who says who there is first
+_SITES = "cms_hpt"  # the source that is asked about the sites that others name
 
 
-def scan_job(source: str, place: str, *, refresh: bool) -> NewJob:
-    """Ask `source` about `place` (a state's code, a list's path)."""
-    return NewJob(step="scan", args={"source": source, "place": place, "refresh": refresh})
+def questions(sources: Collection[str], places: Sequence[str], *, everywhere: bool) -> list[tuple[str, str]]:
+    """Which of the `sources` are asked about states, and about which: one question about all where that can be put."""
+    asked: list[tuple[str, str]] = []
+    for source in (one for one in _BY_STATE if one in sources):
+        whole = everywhere and source == _BY_STATE[0]
+        asked += [(source, place) for place in ((EVERYWHERE,) if whole else places)]
+    return asked
 
 
 class ScanStep:
@@ -40,73 +49,140 @@ class ScanStep:
         scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, web)
 
         def apply(connection: Connection) -> Sequence[NewJob]:
-            now = utcnow()
-            ids, changed = _remember(connection, scanned, now)
-            due = catalog.due(connection, ids, now, refresh=job.args["refresh"])
+            now, refresh = utcnow(), job.args["refresh"]
+            told = remember(connection, name, place, scanned, now)
+            due = catalog.due(connection, told.seen.ids, now, refresh=refresh)
             if not granted:
                 granted.append(self._parts.allowance.take(len(due)))
             taken = due[: granted[0]]
             catalog.begin(connection, [address.price_file_id for address in taken])
             downloads = [download_job(address) for address in taken]
             ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
-            return [*downloads, *(reconcile_job(file_id, now) for file_id in changed)]
+            sites = self._sites(connection, name, told.merged, now, refresh=refresh)
+            return [*downloads, *(reconcile_job(file_id, now) for file_id in told.changed), *sites]
 
-        return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=len(scanned.found))
+        found = len(scanned.found) + len(scanned.pointers)
+        return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=found)
+
+    def _sites(
+        self, connection: Connection, source: str, told: Merged, now: datetime, *, refresh: bool
+    ) -> list[NewJob]:
+        """Scans of the sites that were named, but for those that were asked a short while ago."""
+        if _SITES not in self._parts.sources or source == _SITES:
+            return []
+        sites = sites_named(told.sightings, told.known)
+        since = now if refresh else now - timedelta(seconds=self._parts.settings.sites_again_seconds)
+        lately = sightings.asked_since(connection, _SITES, sites, since)
+        return [scan_job(_SITES, site, refresh=refresh) for site in sites if site not in lately]
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
-        """Nothing is known yet; the job's own row says why it waits."""
+        """Nothing new is known; how it failed is written down."""
+        _failed(connection, job, outcome, ending)
 
     def gave_up(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
-        """A source that fails changes nothing that is known; the job's own row says what failed."""
+        """A source that fails changes nothing that is known."""
+        _failed(connection, job, outcome, ending)
 
     def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
         """The same question once more."""
         del connection
-        return [NewJob(step="scan", args=dict(args))]
+        return [scan_job(args["source"], args["place"], refresh=args["refresh"])]
 
 
-def _remember(connection: Connection, scanned: Scanned, now: datetime) -> tuple[list[str], list[str]]:
-    """Write down what was said. Returns the addresses, and the current snapshots whose hospitals it changed."""
-    ids = [catalog.price_file_id(found.url) for found in scanned.found]
+class Told:
+    """What an answer was remembered as; `changed` are current snapshots that have other hospitals now."""
+
+    def __init__(self, told: Merged, seen: Seen, changed: list[str]) -> None:
+        self.merged, self.seen, self.changed = told, seen, changed
+
+
+def remember(connection: Connection, source: str, place: str, scanned: Scanned, now: datetime) -> Told:
+    """Write down what a source said of a place: the hospitals, the addresses, how it answered.
+
+    Nothing is ever deleted by it, and an answer that names nobody changes nothing.
+    """
+    told = _merged(connection, place, scanned, now)
+    ids = [catalog.price_file_id(one.url) for one in told.sightings]
     before = catalog.current_owners(connection, ids)
-    ids = catalog.remember(connection, scanned.found, now)
-    after = catalog.current_owners(connection, ids)
-    return ids, sorted(file_id for file_id in after if after[file_id] != before.get(file_id))
+    domains = {key: site_of(one.hospital) for key, one in told.known.items()}
+    hospitals.write(connection, told.known.values(), now, domains)
+    seen = sightings.see(connection, source, place, told.sightings, now)
+    after = catalog.current_owners(connection, seen.ids)
+    changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
+    if scanned.listed:
+        changed |= _identify(connection, told, now)
+    sightings.answered(
+        connection,
+        source,
+        place,
+        now,
+        outcome=Outcome.OK,
+        message=_said(scanned),
+        found=len(seen.ids),
+        listed=len(scanned.listed),
+        new=len(seen.new) + len(told.new),
+        updated=len(seen.updated) + len(told.updated),
+        skipped=scanned.reasons,
+        tried=[{"url": one.url, "answer": one.answer, "verdict": one.verdict} for one in scanned.tried],
+    )
+    return Told(told, seen, sorted(changed))
+
+
+def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime) -> Merged:
+    """Whom the records mean, among the hospitals that are known, and what is known of these now.
+
+    Who is new is written down before that: another scan that names it at this moment waits, or is waited for.
+    """
+    states = {one.hospital.state for one in (*scanned.found, *scanned.listed)}
+    at_home = hospitals.at_domain(connection, place) if scanned.pointers else []
+    states |= {one.hospital.state for one in at_home}
+    nameless = [one for one in scanned.found if not one.hospital.ccn]
+    known = hospitals.in_states(connection, states) if nameless or scanned.pointers else []
+    candidates = candidates_of(known, hospitals.licences(connection, states))
+    of_site = candidates_of(at_home)
+    said = [sighted(found, candidates) for found in scanned.found]
+    said += [pointed(pointer, of_site, candidates) for pointer in scanned.pointers]
+    ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
+    before = hospitals.by_id(connection, ids, hold=True)
+    told = merged(before, said, scanned.listed)
+    if not told.new:
+        return told
+    hospitals.add(connection, (told.known[key] for key in sorted(told.new)), now)
+    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, scanned.listed)
+    return replace(after, new=told.new, updated=after.updated - told.new)
+
+
+def _identify(connection: Connection, told: Merged, now: datetime) -> set[str]:
+    """Hospitals that were known without a CCN and are on the roster now. Returns the snapshots that changed hands."""
+    candidates = candidates_of(one for one in told.known.values() if one.hospital.ccn)
+    states = {one.hospital.state for one in told.known.values()}
+    addresses: list[str] = []
+    for one in hospitals.unidentified(connection, states):
+        meant = match(_claim(one), candidates)
+        if isinstance(meant, Match):
+            addresses += hospitals.identify(connection, one.hospital.hospital_id, meant.hospital_id)
+    del now
+    return set(catalog.current_owners(connection, addresses))
+
+
+def _claim(known: Known) -> Claim:
+    hospital = known.hospital
+    return Claim(
+        names=(hospital.name, *known.other_names),
+        npis=tuple(filter(None, (hospital.npis or "").split("|"))),
+        state=hospital.state,
+        address=hospital.address,
+        zip=hospital.zip,
+    )
+
+
+def _failed(connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
+    source, place = job.args["source"], job.args["place"]
+    told = {"outcome": outcome, "reason": ending.reason, "message": ending.message}
+    sightings.answered(connection, source, place, utcnow(), **told)
 
 
 def _said(scanned: Scanned) -> str:
-    reasons = Counter(skipped.reason for skipped in scanned.skipped)
-    skipped = "".join(f"; {count} skipped: {reason}" for reason, count in reasons.most_common())
-    return f"{len(scanned.found)} found{skipped}"
-
-
-class RunWeb:
-    """The web for one run of a scan: everything it does tells, so that the lease is kept and a stop is noticed."""
-
-    def __init__(self, client: Client, tell: Callable[..., None], deadline_seconds: float) -> None:
-        self._client, self._tell = client, tell
-        self._deadline_seconds = deadline_seconds
-        self._until = time.monotonic() + deadline_seconds
-
-    def ask(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> tuple[bytes, Mapping[str, str]]:
-        """A small answer; see `scan.Web`."""
-        self._must_go_on()
-        left_seconds = max(1.0, self._until - time.monotonic())
-        reply = self._client.get_bytes(
-            url, method=method, headers=headers, body=body, tell=self._tell, deadline_seconds=left_seconds
-        )
-        return reply.body, reply.headers
-
-    def pause(self, seconds: float) -> None:
-        """Wait, telling how long it takes."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._must_go_on()
-            self._tell(pausing_seconds=round(left, 1))
-            time.sleep(min(left, _WAKE_SECONDS))
-
-    def _must_go_on(self) -> None:
-        if time.monotonic() > self._until:
-            raise DeadlineExceeded(f"the scan took longer than the {self._deadline_seconds:,.0f} s it may take")
+    listed = f"{len(scanned.listed):,} hospitals listed; " if scanned.listed else ""
+    skipped = "".join(f"; {count} skipped: {reason}" for reason, count in scanned.reasons.items())
+    return f"{listed}{len(scanned.found) + len(scanned.pointers)} found{skipped}"

@@ -13,7 +13,8 @@ from glimmr.jobs.schedule import next_time, stands
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.keeping import free
 from glimmr.pipeline.parts import Parts
-from glimmr.pipeline.scan_step import scan_job
+from glimmr.pipeline.scan_job import scan_job
+from glimmr.pipeline.scan_step import questions
 from glimmr.places import PLACES
 from glimmr.scan.places import place_code
 from glimmr.settings import Settings
@@ -88,7 +89,7 @@ class UpkeepStep:
     def _asked(self, connection: Connection) -> list[tuple[str, str]]:
         """Whom to ask about which place: as the setting says, else what was asked before."""
         if states := _states(self._parts.settings):
-            return [("pra", place) for place in states]
+            return questions(self._parts.sources, states, everywhere=len(states) == len(PLACES))
         before = (args for args in selection.newest_args(connection, "scan") if args["source"] in self._parts.sources)
         return list(dict.fromkeys((args["source"], args["place"]) for args in before))
 

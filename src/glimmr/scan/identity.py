@@ -4,6 +4,9 @@ import hashlib
 import re
 
 _CCN = re.compile(r"[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]")
+# Psychiatric and rehabilitation units and swing beds, by the kind of hospital that has them: short-stay, critical
+# access, long-term, rehabilitation.
+_UNITS = {"S": "0", "T": "0", "U": "0", "M": "1", "R": "1", "Z": "1", "W": "2", "Y": "3"}
 _PLACEHOLDERS = {"", "n/a", "na", "none", "null", "unknown", "test", "-", "?", "undefined"}
 
 
@@ -15,6 +18,15 @@ def clean_ccn(text: str | None) -> str | None:
     """
     value = re.sub(r"\.0$", "", (text or "").strip()).lstrip("'").replace("-", "").upper().zfill(6)
     return value if _CCN.fullmatch(value) and value != "000000" else None
+
+
+def parent_ccn(ccn: str) -> str:
+    """The hospital a CCN belongs to: of a unit (its third character is a letter) that it is part of, else its own.
+
+    Source: CMS State Operations Manual §2779A1.
+    """
+    series = _UNITS.get(ccn[2])
+    return ccn if series is None else ccn[:2] + series + ccn[3:]
 
 
 def is_name(text: str | None) -> bool:

@@ -4,25 +4,36 @@ from collections import Counter
 from dataclasses import dataclass
 
 from glimmr import events
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Pointer, Skipped, Tried
 from glimmr.scan.source import Source, Web
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a source said of one place: the price files found, the records that cannot be used."""
+    """What a source said of one place, sorted by kind; `tried` is what was asked on the way."""
 
-    found: tuple[Found, ...]
-    skipped: tuple[Skipped, ...]
+    found: tuple[Found, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    listed: tuple[Listed, ...] = ()
+    pointers: tuple[Pointer, ...] = ()
+    tried: tuple[Tried, ...] = ()
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why records could not be used, and how many, the commonest first."""
+        return dict(Counter(record.reason for record in self.skipped).most_common())
 
 
 def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
     """Everything `source` knows of `place`. Raises a GlimmrError when it cannot say."""
     said = list(source.find(place, web))
     scanned = Scanned(
-        tuple(record for record in said if isinstance(record, Found)),
-        tuple(record for record in said if isinstance(record, Skipped)),
+        found=tuple(record for record in said if isinstance(record, Found)),
+        skipped=tuple(record for record in said if isinstance(record, Skipped)),
+        listed=tuple(record for record in said if isinstance(record, Listed)),
+        pointers=tuple(record for record in said if isinstance(record, Pointer)),
+        tried=tuple(record for record in said if isinstance(record, Tried)),
     )
-    reasons = Counter(record.reason for record in scanned.skipped)
-    events.tell(events.SCAN_FOUND, source=name, place=place, found=len(scanned.found), skipped=dict(reasons))
+    found = len(scanned.found) + len(scanned.pointers)
+    events.tell(events.SCAN_FOUND, source=name, place=place, found=found, skipped=scanned.reasons)
     return scanned

@@ -1,18 +1,30 @@
-"""What a source of price files is, and what it may do to the web: ask, and wait."""
+"""What a source of hospitals and price files is, and what it may do to the web: ask, and wait."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from glimmr.model import Found, Skipped
+from glimmr.model import Found, Listed, Pointer, Skipped, Tried
+from glimmr.net import Reply
+
+Said = Found | Listed | Pointer | Tried | Skipped
+"""An address of a hospital's prices, a hospital, an address for a named location, what was asked on the way, no use."""
+
+
+EVERYWHERE = "all"
+"""The place that means every state, for a source that can be asked so."""
 
 
 class Web(Protocol):
-    """The web as one run of a scan sees it: both calls keep the job's lease, and raise when the run should stop."""
+    """The web as one run of a scan sees it: every call keeps the job's lease, and raises when the run should stop."""
 
     def ask(
         self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
         """A small answer's body and headers (their names in lower case). Raises a FetchError."""
+        ...
+
+    def visit(self, url: str, *, most_bytes: int) -> Reply:
+        """A page or a text, and the address it came from after redirects. Raises a FetchError or HostRests."""
         ...
 
     def pause(self, seconds: float) -> None:
@@ -21,8 +33,11 @@ class Web(Protocol):
 
 
 class Source(Protocol):
-    """Something that knows where price files are."""
+    """Something that knows where price files are, or which hospitals there are."""
 
-    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
-        """What it knows of one place (a state's code, a list's path). Raises a GlimmrError when it cannot say."""
+    def find(self, place: str, web: Web) -> Iterator[Said]:
+        """What it knows of one place (a state's code, `all`, a domain, a list's path).
+
+        Raises a GlimmrError if it cannot say.
+        """
         ...

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import NamedTuple
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 _MOST_BYTES = 4 * 2**20  # a page longer than that is none that a person was meant to read
@@ -12,14 +13,30 @@ _SENDS_ON = re.compile(r"url\s*=\s*(.+)", re.IGNORECASE)
 _PRICES = re.compile(r"standard[-_ ]?charges", re.IGNORECASE)
 
 
+class PageLink(NamedTuple):
+    """Where a link of a page leads, and the words that stand on it."""
+
+    url: str
+    text: str
+
+
 def data_links(page: bytes, base: str) -> list[str]:
     """The absolute addresses a page links to that look like price files, each once, in the page's order.
 
     A link does by its file name's ending, or by saying `standardcharges` (45 CFR 180.50(d)(5) prescribes that name).
     """
+    return [link.url for link in page_links(page, base) if is_data(link.url)]
+
+
+def page_links(page: bytes, base: str) -> list[PageLink]:
+    """The absolute web addresses a page links to, each once with the words of all its links, in the page's order."""
     reader, beginning = _read(page, base)
-    found = dict.fromkeys(_joined(beginning, link.strip()) for link in reader.links)
-    return [url for url in found if url and _is_data(url)]
+    found: dict[str, list[str]] = {}
+    for link, words in reader.links:
+        url = _joined(beginning, link.strip())
+        if urlsplit(url).scheme in ("http", "https"):
+            found.setdefault(url, []).extend(words)
+    return [PageLink(url, " ".join(" ".join(words).split())) for url, words in found.items()]
 
 
 def confirmed(page: bytes, base: str) -> str | None:
@@ -53,10 +70,9 @@ def _joined(base: str, link: str) -> str:
         return ""
 
 
-def _is_data(url: str) -> bool:
+def is_data(url: str) -> bool:
+    """Whether an address looks like a price file's."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return False
     name = unquote(parts.path.rpartition("/")[2])
     return bool(_DATA.search(name) or _PRICES.search(name) or _DATA.search(unquote(parts.query)))
 
@@ -82,22 +98,37 @@ class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.base: str | None = None
-        self.links: list[str] = []
+        self.links: list[tuple[str, list[str]]] = []
+        self._words: list[str] | None = None  # of the link whose end is not seen yet
         self.forms: list[_Form] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note where it leads."""
         told = dict(attrs)
-        if tag == "a" and told.get("href"):
-            self.links.append(str(told["href"]))
+        if tag == "a":
+            self._words = [said for name in ("aria-label", "title") if (said := told.get(name))]
+            if told.get("href"):
+                self.links.append((str(told["href"]), self._words))
+        elif tag == "img" and self._words is not None:
+            self._words.append(told.get("alt") or "")
         elif tag == "base" and self.base is None and told.get("href"):
             self.base = told["href"]
         elif tag == "meta" and (told.get("http-equiv") or "").lower() == "refresh":
-            self.links += [found.strip("'\"") for found in _SENDS_ON.findall(told.get("content") or "")]
+            self.links += [(found.strip("'\""), []) for found in _SENDS_ON.findall(told.get("content") or "")]
         elif tag == "form":
             self.forms.append(_Form((told.get("action") or "").strip(), (told.get("method") or "get").lower() == "get"))
         elif tag in ("input", "select", "textarea") and self.forms:
             self._take(self.forms[-1], tag, told)
+
+    def handle_endtag(self, tag: str) -> None:
+        """A link's words end with it."""
+        if tag == "a":
+            self._words = None
+
+    def handle_data(self, data: str) -> None:
+        """Note a link's words."""
+        if self._words is not None:
+            self._words.append(data)
 
     def _take(self, form: _Form, tag: str, told: dict[str, str | None]) -> None:
         kind, name = (told.get("type") or "text").lower(), told.get("name")

@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from glimmr.model import Found
 from glimmr.stores.tables import fetches, hospitals, price_file_hospitals, price_files
+from glimmr.stores.trust import TRUSTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,72 +52,7 @@ def upsert(
     )
 
 
-# -- what a scan says --------------------------------------------------------------------------------------------
-
-
-def remember(connection: Connection, found: Sequence[Found], now: datetime) -> list[str]:
-    """Write down what a source said. Nothing is ever deleted by it. Returns the addresses' ids, each once, in order."""
-    people = {record.hospital.hospital_id: record for record in found}
-    known = _sources(connection, list(people))
-    rows = [
-        {
-            **asdict(record.hospital),
-            "sources": sorted({*known.get(key, ()), record.source}),
-            "updated_at": now,
-            "exempt_reason": None,
-        }
-        for key, record in people.items()
-    ]
-    replaced = [c.name for c in hospitals.c if c.name not in ("hospital_id", "exempt_reason")]
-    upsert(connection, hospitals, rows, replace=replaced)
-    addresses = {price_file_id(record.url): record for record in found}
-    upsert(
-        connection,
-        price_files,
-        [
-            {
-                "price_file_id": key,
-                "url": record.url,
-                "source": record.source,
-                "page_url": record.page_url,
-                "source_bytes": record.size_bytes,
-                "first_seen": now,
-                "last_seen": now,
-                "state": "waiting",
-            }
-            for key, record in addresses.items()
-        ],
-        replace=("last_seen", "page_url", "source_bytes"),
-    )
-    links = {(price_file_id(record.url), record.hospital.hospital_id): record for record in found}
-    upsert(
-        connection,
-        price_file_hospitals,
-        [
-            {
-                "price_file_id": file,
-                "hospital_id": hospital,
-                "location_name": record.hospital.name,
-                "source": record.source,
-                "match_method": "ccn" if record.hospital.ccn else "source",
-                "match_score": 1.0,
-            }
-            for (file, hospital), record in links.items()
-        ],
-        replace=("location_name",),
-    )
-    return list(addresses)
-
-
-_SOURCES = select(hospitals.c.hospital_id, hospitals.c.sources).where(
-    hospitals.c.hospital_id.in_(bindparam("ids", expanding=True))
-)
-
-
-def _sources(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Which sources named these hospitals so far."""
-    return {row.hospital_id: row.sources for part in _parts(ids) for row in connection.execute(_SOURCES, {"ids": part})}
-
+# -- which addresses are due -------------------------------------------------------------------------------------------
 
 _SHOWN = (
     hospitals.c.hospital_id,
@@ -158,7 +93,7 @@ _CURRENT_OWNERS = (
     select(price_files.c.current_file_id, price_files.c.price_file_id, *_SHOWN)
     .join(price_file_hospitals, price_file_hospitals.c.price_file_id == price_files.c.price_file_id)
     .join(hospitals, hospitals.c.hospital_id == price_file_hospitals.c.hospital_id)
-    .where(_AMONG, price_files.c.current_file_id.is_not(None))
+    .where(_AMONG, price_files.c.current_file_id.is_not(None), TRUSTED)
 )
 
 
@@ -237,7 +172,7 @@ def end(
     reason: str,
     *,
     message: str,
-    next_try_at: datetime | None,
+    next_try_at: datetime | None = None,
     state: str = "done",
 ) -> None:
     """How an address ended for now (`done`), or failed and will be tried again (`waiting`)."""

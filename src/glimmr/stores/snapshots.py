@@ -10,6 +10,7 @@ from glimmr.model import WEAK_TRANSPORT, Fetched, FileReport, Header, Ranges
 from glimmr.outcomes import Outcome
 from glimmr.stores.catalog import upsert
 from glimmr.stores.tables import fetches, findings, hospitals, price_file_hospitals, price_files, snapshots
+from glimmr.stores.trust import TRUSTED
 
 # -- what addresses answered -------------------------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ _OWNERS = (
     .distinct()
     .join(price_file_hospitals, price_file_hospitals.c.hospital_id == hospitals.c.hospital_id)
     .join(price_files, price_files.c.price_file_id == price_file_hospitals.c.price_file_id)
-    .where(_POINTS)
+    .where(_POINTS, TRUSTED)
     .order_by(hospitals.c.hospital_id)
 )
 _FETCHED_AT = select(func.min(fetches.c.fetched_at)).where(fetches.c.file_id == bindparam("file_id"))
@@ -304,6 +305,15 @@ def point(connection: Connection, price_file_id: str, file_id: str, now: datetim
     )
     connection.execute(update(snapshots).where(snapshots.c.file_id == file_id).values(published_at=now))
     return before if before and before != file_id else None
+
+
+def leave(connection: Connection, price_file_id: str) -> str | None:
+    """An address has no current snapshot any more. Returns the former one."""
+    before = connection.execute(_CURRENT, {"id": price_file_id}).scalar_one()
+    connection.execute(
+        update(price_files).where(price_files.c.price_file_id == price_file_id).values(current_file_id=None)
+    )
+    return before
 
 
 def unpoint(connection: Connection, file_id: str) -> list[str]:

@@ -70,6 +70,9 @@ hospitals = Table(
     Column("exempt_reason", String),
     Column("sources", JSON, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("other_names", JSON),
+    Column("field_sources", JSON),  # which source said what stands in each column
+    Column("domain", String, index=True),  # of its own site
 )
 
 price_files = Table(
@@ -89,6 +92,7 @@ price_files = Table(
     Column("current_file_id", String, index=True),
     Column("etag", String),
     Column("last_modified", String),
+    Column("moved_to", String, index=True),  # the address that took its place
     Column("source_bytes", BigInteger),  # how large the source says the file is
 )
 
@@ -101,6 +105,52 @@ price_file_hospitals = Table(
     Column("source", String, nullable=False),
     Column("match_method", String),
     Column("match_score", Float),
+    Column("verified_by", String),  # the snapshot whose header was asked whether the prices are this hospital's
+    Column("verified_method", String),  # what of it agreed; NULL: nothing did
+    Column("verified_score", Float),
+)
+
+sightings = Table(
+    "sightings",  # which source named which address for which hospital
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("price_file_id", ForeignKey("price_files.price_file_id"), primary_key=True, index=True),
+    Column("hospital_id", ForeignKey("hospitals.hospital_id"), primary_key=True, index=True),
+    Column("location_name", String),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("gone_at", UtcTime),  # an answer that named others did not name it any more
+)
+
+source_answers = Table(
+    "source_answers",  # the last answer of each source about each place
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("answered_at", UtcTime),  # the last time it could say
+    Column("outcome", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("listed", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("skipped", JSON, nullable=False),  # reason → how many
+    Column("tried", JSON, nullable=False),  # what was asked on the way, and what it said
+)
+
+address_changes = Table(
+    "address_changes",  # the history of every address
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("price_file_id", String, nullable=False, index=True),
+    Column("hospital_id", String, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("what", String, nullable=False),  # new, unlisted, moved, back, gone
+    Column("source", String),
+    Column("detail", String, nullable=False),
 )
 
 fetches = Table(
@@ -189,6 +239,13 @@ hosts = Table(
     Column("slower_seconds", Double, nullable=False, default=0.0, server_default="0"),
     Column("robots_at", UtcTime),
     Column("next_at", UtcTime),
+)
+
+paces = Table(
+    "paces",  # when what has a pace was asked latest, and will be
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("moments", JSON, nullable=False),  # in order; seconds since 1970 of the database's clock
 )
 
 host_turns = Table(

@@ -1,5 +1,6 @@
 """The world itself: hospitals, the hosts they publish on, and their files, all from one seed."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from random import Random
@@ -8,7 +9,7 @@ from typing import Any
 from glimmr.world.content import Content, gzipped, sha256_of
 from glimmr.world.costs import Cost, cost_of
 from glimmr.world.hospitals import Hospital, draw_hospitals
-from glimmr.world.mixes import MIXES, RECIPES, Mix, Recipe
+from glimmr.world.mixes import HPT_WAYS, MIXES, RECIPES, Mix, Recipe
 from glimmr.world.prices import Shape
 from glimmr.world.publisher import Publisher
 from glimmr.world.scripts import outcome_of, size_of, step_for, steps_of
@@ -111,10 +112,15 @@ def _expect(content: Content, script: str) -> Expect:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A virtual host: a hospital's own, or a vendor's (then `hospital` is None)."""
+    """A virtual host: a hospital's own, or a vendor's (then `hospital` is None). `hpt`: how it has its cms-hpt.txt.
+
+    `leads_to`: where its home page sends to.
+    """
 
     host: str
     hospital: Hospital | None
+    hpt: str = "good"
+    leads_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +132,7 @@ class World:
     sites: tuple[Site, ...]
     files: tuple[File, ...]
     of_ccn: dict[str, tuple[File, ...]] = field(compare=False, repr=False)
+    partly_known: bool = False
 
     def files_of(self, hospital: Hospital) -> tuple[File, ...]:
         """The addresses that publish this hospital's prices: none, one or two."""
@@ -137,28 +144,52 @@ class World:
 
 
 def world(seed: int = 7, n: int = 80, mix: str = "demo") -> World:
-    """A world of `n` hospitals. mix: demo, clean, load or faulty. Raises KeyError for another mix."""
+    """A world of `n` hospitals. mix: demo, clean, load, scan or faulty. Raises KeyError for another mix."""
     chosen = MIXES[mix]
     hospitals = draw_hospitals(seed, n, chosen.states)
     files = _with_scripts(seed, _draw_files(seed, hospitals, chosen), chosen)
+    sites = [site for hospital in hospitals for site in _sites(seed, hospital, chosen)]
+    sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
+    return World(
+        seed=seed,
+        hospitals=hospitals,
+        sites=tuple(sites),
+        files=files,
+        of_ccn=by_ccn(files),
+        partly_known=chosen.partly_known,
+    )
+
+
+def by_ccn(files: Iterable[File]) -> dict[str, tuple[File, ...]]:
+    """The addresses of each hospital, by its CCN."""
     of_ccn: dict[str, tuple[File, ...]] = {}
     for file in files:
         for ccn in file.hospitals:
             of_ccn[ccn] = (*of_ccn.get(ccn, ()), file)
-    sites = [Site(hospital.host, hospital) for hospital in hospitals]
-    sites += [Site(f"files.vendor{number}.test", None) for number in range(1, _VENDORS + 1)]
-    return World(seed=seed, hospitals=hospitals, sites=tuple(sites), files=files, of_ccn=of_ccn)
+    return of_ccn
+
+
+def _sites(seed: int, hospital: Hospital, mix: Mix) -> list[Site]:
+    """A hospital's own host, and the one beside it that has what the first one lacks."""
+    random = Random(f"{seed}/{hospital.number}/site")  # noqa: S311 - reproducible, not secret
+    hpt = random.choice(HPT_WAYS) if mix.messy_sites and random.random() < 0.5 else "good"
+    beside = {"www_only": f"www.{hospital.host}", "moved": f"h{hospital.number}.moved.test"}.get(hpt)
+    own = Site(hospital.host, hospital, hpt, leads_to=beside or "" if hpt == "moved" else "")
+    return [own, Site(beside, hospital)] if beside else [own]
 
 
 def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[File, ...]:
     """Most hospitals have one file; some share one, some have two, some have another's bytes, a few have none."""
     random = Random(f"{seed}/files")  # noqa: S311 - reproducible, not secret
     files: list[File] = []
-    for place, group in enumerate(_groups(random, hospitals)):
+    if mix.partly_known:
+        hospitals = tuple(sorted(hospitals, key=lambda one: (one.state, one.number)))
+    for place, group in enumerate(_groups(random, hospitals, of_one_state=mix.partly_known)):
         fate = random.random()
         if fate < 0.02 and place > 5:
             continue
-        if fate < 0.07 and files:
+        has_neighbour = bool(files) and files[-1].content.publisher.state == group[0].state
+        if fate < 0.07 and files and (has_neighbour or not mix.partly_known):
             twin = replace(files[-1], url=_url(random, group[0], len(files), files[-1].content), hospitals=_ccns(group))
             files.append(twin)
             continue
@@ -170,12 +201,13 @@ def _draw_files(seed: int, hospitals: tuple[Hospital, ...], mix: Mix) -> tuple[F
     return tuple(files)
 
 
-def _groups(random: Random, hospitals: tuple[Hospital, ...]) -> list[tuple[Hospital, ...]]:
+def _groups(random: Random, hospitals: tuple[Hospital, ...], *, of_one_state: bool) -> list[tuple[Hospital, ...]]:
     """The hospitals, some of them in systems of three that publish together."""
     groups: list[tuple[Hospital, ...]] = []
     left = list(hospitals)
     while left:
         size = 3 if len(left) > 3 and random.random() < 0.05 else 1
+        size = sum(one.state == left[0].state for one in left[:size]) if of_one_state else size
         groups.append(tuple(left[:size]))
         del left[:size]
     return groups

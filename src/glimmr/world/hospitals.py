@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from glimmr.world.places import ENDINGS, NATURE, SAINTS, SPANISH, STATES, STREETS, Town
+from glimmr.world.places import ENDINGS, FREELY_ASSOCIATED, NATURE, SAINTS, SPANISH, STATES, STREETS, Town
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,13 @@ class Hospital:
 
 def draw_hospitals(seed: int, n: int, states: Sequence[str]) -> tuple[Hospital, ...]:
     """`n` hospitals spread over the states in turn; the same for the same seed."""
+    known = STATES | FREELY_ASSOCIATED
     random = Random(f"{seed}/hospitals")  # noqa: S311 - reproducible, not secret
     counts: Counter[str] = Counter()
     taken: set[str] = set()
     drawn: list[Hospital] = []
     for number in range(n):
-        state = STATES[states[number % len(states)]]
+        state = known[states[number % len(states)]]
         town = state.towns[counts[state.code] % len(state.towns)]
         drawn.append(
             Hospital(

@@ -13,7 +13,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _MAX_HEAD = 64 * 1024
+_TLS_HANDSHAKE = b"\x16"  # the first byte of a client that wants to speak TLS (RFC 8446, 5.1)
 PIECE_BYTES = 64 * 1024
+
+
+class NoTls(ConnectionError):
+    """The client wants to speak TLS, which nobody speaks here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,14 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request of a connection, or None when the client has left or does not speak HTTP."""
+    """The next request of a connection, or None when the client has left or does not speak HTTP. Raises NoTls."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        begun = await reader.readexactly(1)
+        head = begun if begun == _TLS_HANDSHAKE else begun + await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
         return None
+    if head == _TLS_HANDSHAKE:
+        raise NoTls
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
     if len(words) != 3 or len(head) > _MAX_HEAD:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from glimmr.world.places import STATES
+from glimmr.world.places import FREELY_ASSOCIATED, STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,23 @@ class Mix:
     """A kind of world: which states, how large the files, which scripts some addresses follow.
 
     `scripts` are given to so many addresses each (a share of all when below 1); `large` are items of extra large files.
+    `messy_sites`: half of the hospitals publish their cms-hpt.txt in one of the odd ways of `HPT_WAYS`.
+    `partly_known`: no source knows all of a hospital (see `known.py`), and who publishes together is of one state.
     """
 
     states: tuple[str, ...]
     items: tuple[int, int]
     large: tuple[int, ...] = ()
     scripts: tuple[tuple[str, float], ...] = ()
+    messy_sites: bool = False
+    partly_known: bool = False
+
+
+# How a hospital publishes its cms-hpt.txt (see `hpt.py`). From the last four nothing can be learnt.
+HPT_WAYS = (
+    "bom", "utf16", "upper_case", "one_line", "blank_lines", "no_scheme", "relative", "well_known", "www_only", "moved",
+    "html", "prose", "none", "error",
+)  # fmt: skip
 
 
 _FAULTS: tuple[tuple[str, float], ...] = (
@@ -108,5 +119,8 @@ MIXES: dict[str, Mix] = {
     ),
     "clean": Mix(states=tuple(STATES), items=(20, 120)),
     "load": Mix(states=tuple(STATES), items=(5, 15)),
+    "scan": Mix(
+        states=(*STATES, *FREELY_ASSOCIATED), items=(5, 15), scripts=_FAULTS, messy_sites=True, partly_known=True
+    ),
     "faulty": Mix(states=tuple(STATES), items=(10, 60), scripts=_FAULTS),
 }

@@ -62,6 +62,13 @@ GU 65 Tamuning/96913/13.49/144.78
 MP 66 Saipan/96950/15.19/145.75
 """
 
+# The three that price files know beside them (CMS's JSON schema); CMS has no prefixes for them: these are made up.
+_MORE_PLACES = """
+FM 97 Palikir/96941/6.92/158.16
+MH 98 Majuro/96960/7.09/171.38
+PW 99 Koror/96940/7.34/134.47
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Town:
@@ -92,6 +99,7 @@ def _town(name: str, zip_code: str, lat: str, lon: str) -> Town:
 
 
 STATES: dict[str, State] = {state.code: state for state in map(_state, _PLACES.strip().splitlines())}
+FREELY_ASSOCIATED: dict[str, State] = {state.code: state for state in map(_state, _MORE_PLACES.strip().splitlines())}
 
 SAINTS: tuple[str, ...] = (
     "Brigid",

@@ -10,6 +10,9 @@ from typing import Any
 from glimmr.world.build import File, World
 from glimmr.world.hospitals import Hospital
 from glimmr.world.http import Answer, Request, json_answer
+from glimmr.world.known import pra_files, pra_lists
+
+_NAMELESS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,8 @@ class PraRules:
     window_seconds: float = 180.0
     session_seconds: float = 1800.0
     failing_states: frozenset[str] = frozenset()
+    empty_states: frozenset[str] = frozenset()
+    nameless_state: str = ""  # one whose facilities are 200, and have no name
 
 
 class Pra:
@@ -32,9 +37,9 @@ class Pra:
         self._sessions: dict[str, float] = {}
         self._recent: deque[float] = deque()
         self._by_state: dict[str, list[dict[str, Any]]] = {}
-        for hospital in world.hospitals:
+        for hospital in (one for one in world.hospitals if pra_lists(world, one)):
             facilities = self._by_state.setdefault(hospital.state, [])
-            facilities.append(_facility(hospital, world.files_of(hospital)))
+            facilities.append(_facility(hospital, pra_files(world, hospital)))
             if hospital.number % 16 == 9:  # a record nobody can use, as the real API has them
                 facilities.append(facilities[-1] | {"id": str(80000 + hospital.number), "name": None, "ccn": ""})
 
@@ -85,7 +90,9 @@ class Pra:
     def _search(self, state: str, words: str) -> Answer:
         if state in self.rules.failing_states:
             return json_answer({"message": "Internal error"}, 500)
-        found = self._by_state.get(state, [])
+        found = [] if state in self.rules.empty_states else self._by_state.get(state, [])
+        if state == self.rules.nameless_state:
+            found = [{"id": str(70000 + number), "name": None} for number in range(_NAMELESS)]
         if words:
             found = [facility for facility in found if words.lower() in str(facility["name"]).lower()]
         return json_answer(found or {})

@@ -15,10 +15,11 @@ from glimmr.world.bodies import Bodies
 from glimmr.world.build import PRA_HOST, File, World
 from glimmr.world.delivery import Line, deliver
 from glimmr.world.gates import Clock, Gates, close, turns
-from glimmr.world.http import Answer, Request, json_answer, read_request, reset
+from glimmr.world.http import Answer, NoTls, Request, json_answer, read_request, reset, send
 from glimmr.world.instead import AWAY, HOP, without_hop
 from glimmr.world.pages import page
 from glimmr.world.pra import Pra, PraRules
+from glimmr.world.roster import CATALOG_PATH, ROSTER_HOST, ROSTER_PATH, Roster, RosterRules
 from glimmr.world.scripts import Step, step_for, steps_of
 
 _CONTROL = "/__sim/"
@@ -31,18 +32,12 @@ class Server:
     """
 
     def __init__(self, world: World, rules: PraRules, log_path: Path | None) -> None:
-        self.world = world
         self.port = 0
         self.log: list[dict[str, Any]] = []
         self.peak_connections: Counter[str] = Counter()
-        self.pra = Pra(world, rules)
         self._log_path = log_path
         self._bodies = Bodies()
-        self._sites = {site.host: site for site in world.sites}
-        self._files = {(file.host, file.target): file for file in world.files}
-        shared = (file for file in world.files if any(step.name == "share" for step in steps_of(file.script)))
-        self._shared = {(file.host, file.target.partition("?")[0]): file for file in shared}
-        self._scripts = {file.url: steps_of(file.script) for file in world.files}
+        self.become(world, rules)
         self._requests: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._thread = 0
@@ -50,6 +45,17 @@ class Server:
         self._gates = Gates(self.clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def become(self, world: World, rules: PraRules | None = None) -> None:
+        """Be this world from now on: its hospitals, sites and addresses; who asks for one it lacks gets 404."""
+        self.world = world
+        self.pra = Pra(world, rules or self.pra.rules)
+        self.roster = Roster(world, RosterRules())
+        self._sites = {site.host: site for site in world.sites}
+        self._files = {(file.host, file.target): file for file in world.files}
+        shared = (file for file in world.files if any(step.name == "share" for step in steps_of(file.script)))
+        self._shared = {(file.host, file.target.partition("?")[0]): file for file in shared}
+        self._scripts = {file.url: steps_of(file.script) for file in world.files}
 
     @property
     def settings(self) -> dict[str, str]:
@@ -59,6 +65,9 @@ class Server:
             "GLIMMR_CONNECT_TO": ",".join(f"{host}=127.0.0.1:{port}" for host, port in ports.items()),
             "GLIMMR_ALLOW_ADDRESSES": "127.0.0.0/8",
             "GLIMMR_PRA_URL": f"http://{PRA_HOST}",
+            "GLIMMR_CMS_ROSTER_URL": f"http://{ROSTER_HOST}{ROSTER_PATH}",
+            "GLIMMR_CMS_CATALOG_URL": f"http://{ROSTER_HOST}{CATALOG_PATH}",
+            "GLIMMR_SOURCES": "cms_roster,pra,cms_hpt" if self.world.partly_known else "pra",
         }
 
     def requests_for(self, url: str) -> list[dict[str, Any]]:
@@ -133,6 +142,8 @@ class Server:
         hosts: set[str] = set()
         try:
             await self._talk(Line(reader, writer), hosts)
+        except NoTls:
+            await send(writer, Answer(400, b"this port speaks plain HTTP\n"))  # as real servers do
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client left in the middle: that is its right
         except asyncio.CancelledError:
@@ -184,6 +195,8 @@ class Server:
             await reset(line.writer)
         elif request.host == PRA_HOST:
             await line.say(self.pra.answer(request), bodyless=bodyless)
+        elif request.host == ROSTER_HOST:
+            await line.say(self.roster.answer(request), bodyless=bodyless)
         elif (file := self._file_at(request.host.removeprefix(AWAY), request.target)) is not None:
             step, count = self._step(file, request)
             await deliver(line, self._bodies, file, request, step=step, count=count)

@@ -22,6 +22,7 @@ from glimmr.stores import catalog
 from glimmr.stores.blobs import Blobs, blob_key
 from glimmr.stores.database import Database
 from glimmr.stores.lake import Lake
+from tests.support.known import remember as remembered
 
 __all__ = ["PARSER_VERSION", "finish"]
 
@@ -53,7 +54,7 @@ def remember(database: Database, *names: str, state: str = "waiting") -> list[st
     """Addresses of one hospital, in that state."""
     hospital = Hospital(hospital_id="470001", ccn="470001", name="St. Mary", state="VT")
     found = [Found(hospital=hospital, url=f"http://h.test/{name}.csv", source="listing") for name in names]
-    keys = database.write(lambda c: catalog.remember(c, found, NOW))
+    keys = database.write(lambda c: remembered(c, found, NOW))
     if state != "waiting":
         database.write(lambda c: c.execute(text("UPDATE price_files SET state = :state"), {"state": state}))
     return keys

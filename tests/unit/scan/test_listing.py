@@ -1,12 +1,18 @@
+import io
+import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from glimmr.errors import UsageError
 from glimmr.model import Found, Skipped
 from glimmr.scan.sources.listing import Listing, check_list
+from tests.support.reference import reference
 
 
 class _NoWeb:
@@ -107,9 +113,16 @@ def test_a_missing_closing_quote_swallows_no_rows_in_silence(tmp_path: Path, res
         _find(tmp_path, text)
 
 
-def test_a_file_that_is_no_csv_is_not_shown_whole(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="needs a first row like") as refused:
-        _find(tmp_path, "[" + "{'name': 'A'} " * 1000 + "]")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<" + "name A " * 1000 + ">", "needs a first row like"),
+        ("[" + "{'name': 'A'} " * 1000 + "]", "no JSON: line 1"),
+    ],
+)
+def test_a_file_that_is_no_list_is_not_shown_whole(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(UsageError, match=what) as refused:
+        _find(tmp_path, text)
     assert len(str(refused.value)) < 500
 
 
@@ -117,3 +130,76 @@ def test_a_pipe_is_no_list_because_it_could_not_be_read_again(tmp_path: Path) ->
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="is no file"):
         check_list(tmp_path / "pipe")
+
+
+RECORD = {
+    "hospital_name": "A",
+    "state": "VT",
+    "ccn": "470001",
+    "file_url": "https://a.example/x",
+    "page_url": "https://a.example/",
+}
+CAMEL = dict(zip(["hospitalName", "State", "facilityID", "mrfUrl", "pageURL"], RECORD.values(), strict=True))
+
+
+def _parquet(**columns: list[object]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([RECORD]),
+        json.dumps([CAMEL]),
+        json.dumps({"count": 1, "notes": ["of", "2026"], "data": [RECORD]}, indent=1),
+        json.dumps(RECORD),
+        json.dumps(RECORD) + "\n",
+        json.dumps(RECORD | {"ccn": 470001, "beds": [1], "open": True, "zip": None}),
+        "\ufeff" + json.dumps([RECORD]),
+        _parquet(**{name: [value] for name, value in RECORD.items()}),
+        _parquet(**({name: [value] for name, value in RECORD.items()} | {"ccn": [470001]})),
+        _parquet(**({name: [value] for name, value in RECORD.items()} | {"ccn": [470001.0]})),
+        "url,name,state,ccn,file_url,page_url\nhttp://a.example,A,VT,470001,https://a.example/x,https://a.example/",
+    ],
+)
+def test_json_and_parquet_lists_are_read_like_csv(tmp_path: Path, text: str | bytes) -> None:
+    (found,) = _find(tmp_path, text)
+    assert isinstance(found, Found)
+    assert (found.hospital.hospital_id, found.hospital.name, found.hospital.state) == ("470001", "A", "VT")
+    assert (found.url, found.page_url) == ("https://a.example/x", "https://a.example/")
+
+
+def test_json_lines_are_numbered_as_an_editor_does(tmp_path: Path) -> None:
+    lines = [json.dumps(RECORD), "", json.dumps(RECORD | {"hospital_name": None}), json.dumps({"state": "VT"})]
+    found, *skipped = _find(tmp_path, "\r\n".join(lines))
+    assert isinstance(found, Found)
+    assert [one.record.rpartition(", ")[2] for one in skipped if isinstance(one, Skipped)] == ["row 3", "row 4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (json.dumps(RECORD) + "\n" + json.dumps(RECORD)[:-5] + "\n", "line 2 is no JSON"),
+        (json.dumps([RECORD])[:-5], "is no JSON: line 1"),
+        (json.dumps([1, 2]), "record 1 is no JSON object"),
+        ("[]", "no column name, state, url"),
+        (json.dumps({"error": "sorry"}), "no column name, state, url"),
+        (_parquet(name=["A"], state=["VT"], url=["u"])[:-9], "no whole Parquet file"),
+        (_parquet(name=["A"], state=["VT"]), "no column url"),
+    ],
+)
+def test_a_list_that_is_broken_is_refused_with_the_place(tmp_path: Path, text: str | bytes, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        _find(tmp_path, text)
+    with pytest.raises(UsageError, match=what):
+        check_list(tmp_path / "list.csv")
+
+
+def test_the_real_list_of_five_thousand_addresses_loads(tmp_path: Path) -> None:
+    said = list(Listing().find(str(reference("price_file_urls.jsonl")), NO_WEB))
+    found = [record for record in said if isinstance(record, Found)]
+    skipped = Counter(record.reason for record in said if isinstance(record, Skipped))
+    assert (len(said), len(found), skipped["no address"]) == (5117, 5023, 94)
+    assert all(record.hospital.ccn and record.hospital.hospital_id == record.hospital.ccn for record in found)

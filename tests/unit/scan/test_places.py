@@ -16,9 +16,62 @@ def test_codes_and_names_are_accepted(text: str, code: str) -> None:
     assert place_code(text) == code
 
 
-def test_a_near_miss_is_suggested() -> None:
-    with pytest.raises(UsageError, match="did you mean MA"):
-        place_code("Massachusets")
+@pytest.mark.parametrize(("code", "name"), PLACES.items())
+def test_each_place_is_known_by_code_and_name_however_it_is_written(code: str, name: str) -> None:
+    for text in (code, code.lower(), ".".join(code) + ".", name, name.upper(), name.lower(), f"  {name}. "):
+        assert place_code(text) == code
+    for prefix in ("State of", "the", "Commonwealth of the"):
+        assert place_code(f"{prefix} {name}") == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Washington DC", "DC"),
+        ("Washington, D.C.", "DC"),
+        ("Washington", "WA"),
+        ("Washington State", "WA"),
+        ("N.Y.", "NY"),
+        ("n. dakota", "ND"),
+        ("W Virginia", "WV"),
+        ("U.S. Virgin Islands", "VI"),
+        ("US Virgin Islands", "VI"),
+        ("USVI", "VI"),
+        ("CNMI", "MP"),
+        ("Commonwealth of the Northern Mariana Islands", "MP"),
+        ("Commonwealth of Puerto Rico", "PR"),
+        ("Puerto\u00a0Rico", "PR"),
+        ("Republic of Palau", "PW"),
+        ("Republic of the Marshall Islands", "MH"),
+        ("Micronesia", "FM"),
+        ("Hawai\u02bbi", "HI"),
+    ],
+)
+def test_what_people_also_call_a_place_is_accepted(text: str, code: str) -> None:
+    assert place_code(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Massachusets", "MA"),
+        ("Pensylvania", "PA"),
+        ("New Yrok", "NY"),
+        ("Porto Rico", "PR"),
+        ("Marianas Islands", "MP"),
+        ("VTT", "VT"),
+        ("Washingtn DC", "DC"),
+    ],
+)
+def test_a_near_miss_is_suggested(text: str, code: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean {code}"):
+        place_code(text)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "..", "ZZ", "NEEDS_REVIEW", "Ontario", "12"])
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f"no state or territory is called {text!r}"):
+        place_code(text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from glimmr.sniff.links import confirmed, data_links
+from glimmr.sniff.links import PageLink, confirmed, data_links, page_links
 
 BASE = "https://h.example/pricing/page.html"
 
@@ -34,6 +34,15 @@ def test_links_that_are_none_and_markup_nobody_knows_cost_only_themselves() -> N
 
 def test_what_is_no_page_has_no_links() -> None:
     assert data_links(b"\xff\xfe\x00<a href", BASE) == []
+
+
+def test_a_link_has_the_words_that_stand_on_it() -> None:
+    page = b"""<a href="p" title="Prices"><b>Price</b>
+      <img alt="Transparency"></a> beside <a href="p">again</a><a href="tel:1">call</a><a href="q"></a>"""
+    assert page_links(page, BASE) == [
+        PageLink("https://h.example/pricing/p", "Prices Price Transparency again"),
+        PageLink("https://h.example/pricing/q", ""),
+    ]
 
 
 WARNS = b"""<html><form id="download-form" action="https://drive.example/download?old=1#top" method="get">

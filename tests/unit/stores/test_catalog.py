@@ -11,6 +11,7 @@ from sqlalchemy.sql.expression import Executable
 from glimmr.model import Fetched, Found, Hospital
 from glimmr.stores import catalog, snapshots, tally
 from glimmr.stores.database import Database
+from tests.support.known import remember
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -34,20 +35,20 @@ def answer(database: Database, key: str, file_id: str, now: datetime = NOW) -> N
 
 
 def test_what_a_later_scan_does_not_say_is_not_forgotten(database: Database) -> None:
-    database.write(lambda c: catalog.remember(c, [found(city="Burlington")], NOW))
-    database.write(lambda c: catalog.remember(c, [found(name="Saint Mary")], NOW + timedelta(days=1)))
+    database.write(lambda c: remember(c, [found(city="Burlington")], NOW))
+    database.write(lambda c: remember(c, [found(name="Saint Mary")], NOW + timedelta(days=1)))
     (owner,) = database.read(lambda c: snapshots.owners(c, "f", catalog.price_file_id("http://a.test/x.csv")))
     assert (owner["name"], owner["city"]) == ("Saint Mary", "Burlington")
 
 
 def test_an_address_of_two_hospitals_is_one_address(database: Database) -> None:
-    keys = database.write(lambda c: catalog.remember(c, [found(), found("Annex", "470002")], NOW))
+    keys = database.write(lambda c: remember(c, [found(), found("Annex", "470002")], NOW))
     assert len(keys) == 1
     assert len(database.read(lambda c: snapshots.owners(c, "f", keys[0]))) == 2
 
 
 def test_an_address_is_due_when_it_was_never_tried_or_its_time_has_come(database: Database) -> None:
-    (key,) = database.write(lambda c: catalog.remember(c, [found()], NOW))
+    (key,) = database.write(lambda c: remember(c, [found()], NOW))
 
     def due(now: datetime, *, refresh: bool = False) -> int:
         return len(database.read(lambda c: catalog.due(c, [key], now, refresh=refresh)))
@@ -62,13 +63,13 @@ def test_an_address_is_due_when_it_was_never_tried_or_its_time_has_come(database
 
 def test_more_addresses_are_asked_after_than_one_statement_takes(database: Database) -> None:
     many = [found(url=f"http://a.test/{n}") for n in range(1201)]
-    keys = database.write(lambda c: catalog.remember(c, many, NOW))
+    keys = database.write(lambda c: remember(c, many, NOW))
     due = database.read(lambda c: catalog.due(c, keys, NOW, refresh=False))
     assert [address.price_file_id for address in due] == keys
 
 
 def test_the_latest_answer_counts_and_each_is_kept(database: Database) -> None:
-    (key,) = database.write(lambda c: catalog.remember(c, [found()], NOW))
+    (key,) = database.write(lambda c: remember(c, [found()], NOW))
     database.write(lambda c: catalog.begin(c, [key]))
     for file_id in ("one", "two", "one"):
         answer(database, key, file_id)
@@ -80,13 +81,13 @@ def test_the_latest_answer_counts_and_each_is_kept(database: Database) -> None:
 
 
 def test_a_file_of_three_gigabytes_has_its_size(database: Database) -> None:
-    (key,) = database.write(lambda c: catalog.remember(c, [found()], NOW))
+    (key,) = database.write(lambda c: remember(c, [found()], NOW))
     answer(database, key, "one")
     assert database.read(tally.counts)["bytes"] == 3_000_000_000
 
 
 def test_pointing_at_newer_bytes_names_the_former_ones(database: Database) -> None:
-    (key,) = database.write(lambda c: catalog.remember(c, [found()], NOW))
+    (key,) = database.write(lambda c: remember(c, [found()], NOW))
     answer(database, key, "one")
     assert database.write(lambda c: snapshots.point(c, key, "one", NOW)) is None
     assert database.write(lambda c: snapshots.point(c, key, "one", NOW)) is None

@@ -24,6 +24,9 @@ def test_it_says_where_it_is_and_how_to_live_in_it(process: "subprocess.Popen[st
             "GLIMMR_CONNECT_TO": f"*=127.0.0.1:{told['port']}",
             "GLIMMR_ALLOW_ADDRESSES": "127.0.0.0/8",
             "GLIMMR_PRA_URL": "http://pts.patientrightsadvocatefiles.test",
+            "GLIMMR_CMS_ROSTER_URL": "http://data.cms.test/provider-data/api/1/datastore/query/xubh-q36u/0",
+            "GLIMMR_CMS_CATALOG_URL": "http://data.cms.test/data.json",
+            "GLIMMR_SOURCES": "pra",
         }
         with urllib.request.urlopen(f"http://127.0.0.1:{told['port']}/__sim/truth", timeout=20) as reply:
             assert len(json.load(reply)) == told["files"]

@@ -3,23 +3,26 @@
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 import msgspec
 
 from glimmr.errors import AuthRequired, Forbidden, ProtocolError
-from glimmr.model import Found, Hospital, Skipped
-from glimmr.scan.identity import clean_ccn, hospital_id, is_name
+from glimmr.model import Found, Hospital, Listed, Skipped
+from glimmr.scan.identity import clean_ccn, hospital_id, is_name, says_something
+from glimmr.scan.pace import Diary, Limit, LocalDiary, Pace
 from glimmr.scan.source import Web
 
 _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
-_WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
+_ON_THE_WAY = 1.1  # of a window: a request that is late on its way is counted late, and the next may be in time
+_BESIDE = 1  # the request for the host's robots.txt, which counts too
+_MOST_SHOWN = 200  # letters of what the API says instead
 _LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
-_Loose = str | int | float | None  # the API gives numbers as text, and sometimes as numbers
+_Loose = str | int | float | bool | None  # the API gives numbers as text, and sometimes as numbers
 
 
 class _File(msgspec.Struct):
@@ -39,50 +42,72 @@ class _Facility(msgspec.Struct):
     long: _Loose = None
     ccn: _Loose = None
     url: _Loose = None
-    files: list[_File] | None = None
+    files: list[msgspec.Raw] | None = None
 
 
 class _Session(msgspec.Struct):
     sessionid: _Loose = None
 
 
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """`{}`: the API's way to say that a state has no facility."""
+class _Complaint(msgspec.Struct):
+    """An object where a list is due: `{}` is the API's way to say that a state has no facility."""
+
+    message: _Loose = None
+    error: _Loose = None
+
+    def __str__(self) -> str:
+        return str(self.message or self.error or "")
 
 
 class Pra:
-    """The API at `url`. One session and one request window are shared by everybody who asks through this object."""
+    """The API at `url`. One session is shared by everybody who asks through this object, the pace by all of `diary`.
 
-    def __init__(self, url: str, *, requests: int, delay_seconds: float) -> None:
+    An answer counts whole or not at all: one that is cut is asked for again, since what is missing could be anything.
+    In a whole one, a record that cannot be read is skipped for itself.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        requests: int,
+        delay_seconds: float,
+        window_seconds: float = WINDOW_SECONDS,
+        diary: Diary | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
-        self._requests, self._delay_seconds = requests, delay_seconds
-        self._asked: deque[float] = deque(maxlen=requests)
+        diary = diary or LocalDiary()
+        self._window = Pace(
+            f"{self._url} window", Limit(max(1, requests - _BESIDE), window_seconds * _ON_THE_WAY), diary
+        )
+        self._searches = Pace(f"{self._url} searches", Limit(1, delay_seconds), diary)
         self._session, self._session_since = "", -_SESSION_SECONDS
-        self._searched = -delay_seconds
         self._turn = threading.Lock()
 
-    def find(self, place: str, web: Web) -> Iterator[Found | Skipped]:
-        """The facilities of one state. `{}` means none. Raises a FetchError when the API does not answer."""
+    def find(self, place: str, web: Web) -> Iterator[Found | Listed | Skipped]:
+        """The facilities of one state, those without a file listed. `{}` means none.
+
+        Raises a FetchError when the API does not answer.
+        """
         with self._turn:
             facilities = self._search(place, web)
-        for facility in facilities:
-            yield from _founds(facility, place)
+        for number, facility in enumerate(facilities, start=1):
+            yield from _founds(facility, place, number)
 
-    def _search(self, state: str, web: Web) -> list[_Facility]:
-        web.pause(self._searched + self._delay_seconds - time.monotonic())
-        self._searched = time.monotonic()
+    def _search(self, state: str, web: Web) -> list[msgspec.Raw]:
+        web.pause(self._searches.take())
         path = "/facility/search?" + urlencode({"search": "", "searchstate": state})
         try:
-            data = self._get(path, web)
-        except (AuthRequired, Forbidden):  # the session ended early: once more with a new one
+            answer = _answer(self._get(path, web), state)
+            ended = isinstance(answer, _Complaint) and bool(str(answer))
+        except (AuthRequired, Forbidden):
+            answer, ended = _Complaint(), True
+        if ended:  # the session ended early: once more with a new one
             self._session = ""
-            data = self._get(path, web)
-        try:
-            answer = msgspec.json.decode(data or b"{}", type=list[_Facility] | _Nothing)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProtocolError(
-                f"PRA answered {state} with something that is no list of facilities: {error}"
-            ) from error
+            answer = _answer(self._get(path, web), state)
+        if isinstance(answer, _Complaint) and str(answer):
+            self._session = ""
+            raise ProtocolError(f"PRA says of {state}: {str(answer)[:_MOST_SHOWN]}", url=self._url)
         return answer if isinstance(answer, list) else []
 
     def _get(self, path: str, web: Web) -> bytes:
@@ -104,24 +129,37 @@ class Pra:
     def _request(
         self, web: Web, method: str, path: str, headers: dict[str, str], body: bytes | None = None
     ) -> tuple[bytes, Mapping[str, str]]:
-        if len(self._asked) == self._requests:
-            web.pause(self._asked[0] + _WINDOW_SECONDS - time.monotonic())
-        self._asked.append(time.monotonic())
+        web.pause(self._window.take())
         sent = {"origin": _SITE, "referer": _SITE + "/", "accept": "application/json", **headers}
         return web.ask(self._url + path, method=method, headers=sent, body=body)
 
 
-def _founds(facility: _Facility, place: str) -> Iterator[Found | Skipped]:
+def _answer(data: bytes, state: str) -> list[msgspec.Raw] | _Complaint:
+    try:
+        return msgspec.json.decode(data or b"{}", type=list[msgspec.Raw] | _Complaint)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"PRA answered {state} with something that is no list of facilities: {error}") from error
+
+
+def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Listed | Skipped]:
+    try:
+        facility = msgspec.json.decode(raw, type=_Facility)
+        files = [msgspec.json.decode(file, type=_File) for file in facility.files or ()]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield Skipped(record=f"PRA {place}, record {number}: {error}", reason="no facility can be read in it")
+        return
     name = _text(facility.name) or ""
     record = f"PRA {place}, facility {_text(facility.id) or '?'}"
     if not is_name(name):
         yield Skipped(record=record, reason="no hospital name")
         return
-    files = [(url, file) for file in facility.files or () if (url := _text(file.url))]
-    if not files:
+    named = [(url, file) for file in files if says_something(url := _text(file.url) or "")]
+    if not named:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
-    for url, file in files:
+    if not named and hospital.ccn:
+        yield Listed(hospital=hospital, source="pra")  # its site may name its files all the same
+    for url, file in named:
         size = _number(file.size) or 0.0
         size_bytes = int(size) if 0 < size < _LARGEST_BYTES else None
         yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)

@@ -1,0 +1,36 @@
+"""What a person names to be scanned, as questions to the sources."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glimmr.errors import UsageError
+from glimmr.pipeline.scan_step import questions
+from glimmr.places import PLACES
+from glimmr.scan.places import place_code
+from glimmr.scan.sources.listing import check_list
+from glimmr.settings import Settings
+
+
+def sources_asked(
+    settings: Settings,
+    states: Sequence[str] | None,
+    *,
+    all_states: bool,
+    from_list: Path | None = None,
+    domains: Sequence[str] | None = None,
+) -> list[tuple[str, str]]:
+    """(source, place) pairs. Raises UsageError when nothing is named, or a state, a list or a source is none."""
+    places = list(PLACES) if all_states else [place_code(text) for given in states or [] for text in given.split(",")]
+    asked = questions(settings.sources, list(dict.fromkeys(places)), everywhere=all_states)
+    if places and not asked:
+        raise UsageError("GLIMMR_SOURCES names no source that is asked about states: add pra or cms_roster")
+    if from_list:
+        check_list(from_list)
+        asked.append(("listing", str(from_list.resolve())))
+    for domain in domains or ():
+        if "cms_hpt" not in settings.sources:
+            raise UsageError("GLIMMR_SOURCES does not name cms_hpt, the source that asks a domain")
+        asked.append(("cms_hpt", domain.strip().lower().removeprefix("www.")))
+    if not asked:
+        raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
+    return asked

@@ -1,0 +1,161 @@
+"""One hospital from what many sources say of it: who is meant, and whose word counts for which field. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
+from glimmr.net.vendors import vendor_of
+from glimmr.scan.candidates import Candidate, Candidates
+from glimmr.scan.identity import hospital_id
+from glimmr.scan.match import Claim, Match, claim_of, match
+
+# Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
+_RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing", "cms_hpt", "page"))}
+_FIELDS = tuple(one.name for one in fields(Hospital) if one.name != "hospital_id")
+_LIKE_AT_HOME = 0.35  # at a hospital's own site a name of this likeness means it, where no other one there is near
+_MARGIN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What sources said, as sightings of hospitals; all that is known of these, and which of them are new."""
+
+    sightings: tuple[Sighting, ...]
+    known: dict[str, Known]
+    new: frozenset[str]
+    updated: frozenset[str]
+
+
+def sighted(found: Found, candidates: Candidates) -> Sighting:
+    """Whom a record means: by its CCN, else by what agrees with a hospital that is known, else itself alone."""
+    hospital, method, score = found.hospital, "ccn" if found.hospital.ccn else "source", 1.0
+    meant = None if hospital.ccn else match(claim_of(found), candidates)
+    if isinstance(meant, Match):
+        hospital = replace(hospital, hospital_id=meant.hospital_id)
+        method, score = meant.method, meant.score
+    return Sighting(
+        hospital=hospital,
+        url=found.url,
+        source=found.source,
+        method=method,
+        score=score,
+        page_url=found.page_url,
+        size_bytes=found.size_bytes,
+    )
+
+
+def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Sighting:
+    """Whom a cms-hpt.txt means: a hospital of this site first, then any of its states, else one known by it alone.
+
+    The text names no state: where the site's hospitals are all in one, it is taken for that.
+    """
+    states = {one.hospital.state for one in at_home}
+    state = next(iter(states)) if len(states) == 1 else None
+    claim = Claim(names=(pointer.location_name,), state=state)
+    meant = _at_home(pointer.location_name, at_home) or match(claim, candidates)
+    if isinstance(meant, Match):
+        known = at_home if meant.hospital_id in at_home else candidates
+        hospital = replace(known[meant.hospital_id].hospital, website=None)
+        method, score = meant.method, meant.score
+    else:
+        key = hospital_id(None, pointer.location_name, state, pointer.domain)
+        hospital = Hospital(hospital_id=key, name=pointer.location_name, state=state or "", website=pointer.domain)
+        method, score = "source", 1.0
+    return Sighting(
+        hospital=hospital,
+        url=pointer.url,
+        source="cms_hpt",
+        method=method,
+        score=score,
+        page_url=pointer.page_url,
+        location_name=pointer.location_name,
+    )
+
+
+def _at_home(name: str, at_home: Candidates) -> Match | None:
+    likest = sorted(((at_home.likeness((name,), one.hospital.hospital_id), one) for one in at_home), key=_first)
+    if not likest or likest[-1][0] < _LIKE_AT_HOME:
+        return None
+    if len(likest) > 1 and likest[-1][0] - likest[-2][0] < _MARGIN:
+        return None
+    score, one = likest[-1]
+    return Match(hospital_id=one.hospital.hospital_id, method="domain+name", score=round(score, 3))
+
+
+def _first(pair: tuple[float, Any]) -> float:
+    return pair[0]
+
+
+def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:
+    """All that is known of the hospitals that were named, with `before` what was known of them until now."""
+    known: dict[str, Known] = {}
+    said: list[tuple[Hospital, str, tuple[str, ...]]] = [(one.hospital, one.source, ()) for one in sightings]
+    said += [(one.hospital, one.source, one.other_names) for one in listed]
+    for hospital, source, names in said:
+        key = hospital.hospital_id
+        known[key] = _with(known.get(key) or before.get(key), hospital, source, names)
+    new = frozenset(key for key in known if key not in before)
+    return Merged(
+        sightings=tuple(sightings),
+        known=known,
+        new=new,
+        updated=frozenset(key for key in known if key not in new and known[key].hospital != before[key].hospital),
+    )
+
+
+def _with(known: Known | None, hospital: Hospital, source: str, names: Iterable[str]) -> Known:
+    """One source's word more: it counts where nobody has spoken yet, or nobody whose word counts more."""
+    if known is None:
+        known = Known(hospital=replace(hospital, **dict.fromkeys(_OPTIONAL, None)))
+        known = replace(known, field_sources={"name": source, "state": source})
+    taken: dict[str, Any] = {}
+    field_sources = dict(known.field_sources)
+    for name in _FIELDS:
+        value = getattr(hospital, name)
+        before, who = getattr(known.hospital, name), field_sources.get(name)
+        if value in (None, "") or (before not in (None, "") and who and _RANKS[who] < _RANKS[source]):
+            continue
+        taken[name], field_sources[name] = value, source
+    others = dict.fromkeys((*known.other_names, *names, known.hospital.name, hospital.name))
+    kept = replace(known.hospital, **taken)
+    others.pop(kept.name, None)
+    sources = tuple(sorted({*known.sources, source}))
+    return Known(hospital=kept, other_names=tuple(others), sources=sources, field_sources=field_sources)
+
+
+_OPTIONAL = tuple(name for name in _FIELDS if name not in ("name", "state"))
+
+
+def candidates_of(
+    known: Iterable[Known], licences: Mapping[str, Iterable[tuple[str, str]]] | None = None
+) -> Candidates:
+    """The hospitals that are known, to be found again."""
+    stated = licences or {}
+    return Candidates(
+        Candidate(
+            hospital=one.hospital,
+            other_names=one.other_names,
+            licences=tuple(sorted(stated.get(one.hospital.hospital_id, ()))),
+        )
+        for one in known
+    )
+
+
+def site_of(hospital: Hospital) -> str | None:
+    """The domain of a hospital's own site, without `www.`; None when it has none, or one that others have too."""
+    return _domain(hospital.website)
+
+
+def _domain(address: str | None) -> str | None:
+    text = (address or "").strip().lower()
+    host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    host = host.removeprefix("www.")
+    return host if "." in host and not vendor_of(host) else None
+
+
+def sites_named(sightings: Iterable[Sighting], known: Mapping[str, Known]) -> list[str]:
+    """The domains where a cms-hpt.txt may be: the hospitals' own sites, and those of the pages that name prices."""
+    sites = {_domain(one.page_url) for one in sightings} | {site_of(one.hospital) for one in known.values()}
+    return sorted(filter(None, sites))

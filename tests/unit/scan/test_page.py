@@ -1,0 +1,108 @@
+"""The leads on a site's pages, asked over real HTTP."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from glimmr.model import Lead, Skipped, Tried
+from glimmr.net import Client
+from glimmr.pipeline.scan_step import RunWeb
+from glimmr.scan.sources.page import Page
+from glimmr.settings import load
+from glimmr.world import Server, World, serve_in_thread, world
+from tests.support.http_server import HttpServer, Script, answer, redirect
+
+NAMED = "/f/123456789_st-a_standardcharges.csv"
+
+
+def html(body: str) -> Script:
+    return answer(f"<!doctype html><html><body>{body}</body></html>".encode())
+
+
+def ask(server: HttpServer, most_pages: int = 3, path: str = "/") -> list[Lead | Tried | Skipped]:
+    settings = load(connect_to=f"*=127.0.0.1:{server.port}", allow_addresses="127.0.0.0/8")
+    with closing(Client(settings)) as client:
+        place = f"http://h.example{path}"
+        return list(Page(most_pages).find(place, RunWeb(client, lambda **_: None, 60)))
+
+
+def leads(said: list[Lead | Tried | Skipped]) -> list[str]:
+    return [one.url.removeprefix("http://h.example") for one in said if isinstance(one, Lead)]
+
+
+def test_the_footers_link_leads_to_the_page_and_the_likeliest_file_comes_first() -> None:
+    home = html(
+        '<a href="/about">Us</a><a href="/billing">Billing</a><footer><a href="/pt">Price Transparency</a></footer>'
+    )
+    prices = html(
+        '<a href="/x.pdf">Standard charges (PDF)</a><a href="/shoppable.csv">Shoppable services</a>'
+        f'<a href="/a.xlsx">a</a><a href="{NAMED}">CSV</a><a href="{NAMED}">again</a>'
+        '<a href="http://v.example/get/77">Machine-readable file</a>'
+    )
+    with HttpServer({"/": home, "/pt": prices}) as server:
+        said = ask(server, most_pages=2)
+        assert server.paths() == ["/", "/pt"]
+    assert leads(said) == [NAMED, "/a.xlsx", "http://v.example/get/77", "/shoppable.csv"]
+    assert said[2] == Lead(
+        url=f"http://h.example{NAMED}", page_url="http://h.example/pt", domain="h.example", text="CSV again", rank=7
+    )
+
+
+def test_no_more_pages_are_asked_for_than_allowed_and_none_twice() -> None:
+    linked = html("".join(f'<a href="/prices/{n}">prices {n}</a>' for n in range(9)) + '<a href="/#top">prices</a>')
+    with HttpServer({"/": linked, **{f"/prices/{n}": linked for n in range(9)}}) as server:
+        ask(server, most_pages=4)
+        assert server.paths() == ["/", "/prices/0", "/prices/1", "/prices/2"]
+
+
+def test_a_lead_that_is_a_page_is_followed_and_is_no_lead() -> None:
+    with HttpServer(
+        {"/": html('<a href="/charges">Standard charges</a>'), "/charges": html('<a href="a.csv">a</a>')}
+    ) as server:
+        assert leads(ask(server)) == ["/a.csv"]
+
+
+def test_what_may_be_a_file_elsewhere_is_not_asked_for() -> None:
+    with HttpServer({"/": html('<a href="http://v.example/mrf?id=1">Standard charges</a>')}) as server:
+        assert leads(ask(server)) == ["http://v.example/mrf?id=1"]
+        assert server.paths() == ["/"]
+
+
+def test_links_are_meant_from_where_the_page_came_from() -> None:
+    with HttpServer({"/": redirect("/en/prices/"), "/en/prices/": html('<a href="a.csv">a</a>')}) as server:
+        assert leads(ask(server)) == ["/en/prices/a.csv"]
+
+
+@pytest.mark.parametrize(
+    "script", [answer(b"", "500 Oops"), answer(b"a,b\n1,2\n"), html("nothing")], ids=["500", "csv", "bare"]
+)
+def test_a_site_without_leads_has_a_reason(script: Script) -> None:
+    with HttpServer({"/": script}) as server:
+        said = ask(server)
+    assert isinstance(said[0], Tried)
+    assert said[1] == Skipped(record="http://h.example/", reason="no link on its pages looks like a price file")
+
+
+# ── the simulated world ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def built() -> World:
+    return world(seed=5, n=60, mix="scan")
+
+
+@pytest.fixture(scope="module")
+def running(built: World) -> Iterator[Server]:
+    with serve_in_thread(built) as server:
+        yield server
+
+
+def test_every_file_of_the_world_is_a_lead_on_its_hospitals_page(built: World, running: Server) -> None:
+    given = {name.removeprefix("GLIMMR_").lower(): value for name, value in running.settings.items()}
+    with closing(Client(load(**given))) as client:
+        web = RunWeb(client, lambda **_: None, 60)
+        for hospital in built.hospitals:
+            said = Page().find(f"http://{hospital.host}", web)
+            found = {one.url for one in said if isinstance(one, Lead)}
+            assert found == {file.url for file in built.files_of(hospital)}, hospital.host
