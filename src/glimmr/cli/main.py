@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import ask, check, control, demo, doctor, fetch, look, read, timeline, work
+from glimmr.cli import ask, check, control, demo, doctor, fetch, look, read, scan, timeline, work
 from glimmr.cli.show import clean_lines
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
@@ -45,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
+    work.run, scan.scan, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
     fetch.get, ask.prices, ask.sql, look.status,
     look.jobs, timeline.job, control.pause, control.resume, control.prioritize, control.cancel, control.retry,
     doctor.doctor, demo.demo,

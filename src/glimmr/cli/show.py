@@ -159,6 +159,16 @@ def skipped(reasons: Mapping[str, int], *, err: bool = False) -> None:
         typer.echo(f"  skipped {count:,}: {_short(clean(reason), _LONGEST_WHY)}", err=err)
 
 
+def silent(failed: Collection[Mapping[str, Any]], most: int) -> None:
+    """Print which sources could not say anything of which places, and why; at most that many."""
+    for one in list(failed)[:most]:
+        again = f" (asked again {one['next_try_at']:%Y-%m-%d %H:%M} UTC)" if one["next_try_at"] else ""
+        why = _short(clean(one["message"]), _LONGEST_WHY)
+        typer.echo(f"  {one['source']} said nothing of {clean(one['place'])}{again}\n    {why}")
+    if len(failed) > most:
+        typer.echo(f"  … and {len(failed) - most:,} more: `glimmr jobs --step scan`")
+
+
 def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:
     """Print the addresses that did not end well, and why; at most that many."""
     for file in list(files)[:most]:
