@@ -10,7 +10,22 @@ import typer
 from typer.core import TyperGroup
 
 from glimmr import __version__
-from glimmr.cli import ask, check, control, demo, doctor, fetch, look, read, scan, timeline, work
+from glimmr.cli import (
+    ask,
+    check,
+    control,
+    coverage,
+    demo,
+    doctor,
+    fetch,
+    find,
+    hospitals,
+    look,
+    read,
+    scan,
+    timeline,
+    work,
+)
 from glimmr.cli.show import clean_lines
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
@@ -46,7 +61,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     work.run, scan.scan, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
-    fetch.get, ask.prices, ask.sql, look.status,
+    fetch.get, ask.prices, ask.sql, hospitals.hospitals, hospitals.hospital, find.find, coverage.coverage, look.status,
     look.jobs, timeline.job, control.pause, control.resume, control.prioritize, control.cancel, control.retry,
     doctor.doctor, demo.demo,
 )  # fmt: skip

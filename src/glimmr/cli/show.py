@@ -47,6 +47,11 @@ def size(size_bytes: float) -> str:
     raise AssertionError
 
 
+def moment(when: datetime | None) -> str:
+    """A moment as people read it: `2026-11-30 19:36 UTC`."""
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""
+
+
 def as_json(value: Any) -> None:
     """Print the value as JSON: money as text, so that nobody's parser makes it a float; moments as ISO 8601."""
     typer.echo(json_text(value))

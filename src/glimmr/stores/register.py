@@ -148,7 +148,9 @@ def headers(connection: Connection, file_ids: Collection[str]) -> dict[str, dict
     return {row["file_id"]: row for row in _several(connection, _HEADERS, file_ids)}
 
 
-def _several(connection: Connection, statement: Select[Any], ids: Collection[str]) -> Iterator[dict[str, Any]]:
+def _several(
+    connection: Connection, statement: Select[*tuple[Any, ...]], ids: Collection[str]
+) -> Iterator[dict[str, Any]]:
     ordered = sorted(set(ids))
     for at in range(0, len(ordered), _CHUNK):
         yield from map(dict, connection.execute(statement, {"ids": ordered[at : at + _CHUNK]}).mappings())

@@ -9,7 +9,7 @@ from glimmr.scan.names import name_words, plain
 from glimmr.stores import register
 from glimmr.stores.database import Connection
 from glimmr.watch.hospitals import by_hospital, said_about, seen_by, sites_of, told
-from glimmr.watch.standing import NOBODY_KNOWS, stands, usable
+from glimmr.watch.standing import stands, usable
 
 _MOST_NEAR = 5
 _LIKE = 0.75
@@ -36,7 +36,7 @@ def find(connection: Connection, text: str, state: str | None, limit: int) -> di
 
 
 def explain(connection: Connection, ids: Collection[str], enabled: Sequence[str]) -> list[dict[str, Any]]:
-    """Of each hospital: every source that was asked for it and what it said, every address and why it is current or not.
+    """Of each hospital: every source asked for it and what it said, every address and why it is current or not.
 
     `not_asked`: the `enabled` sources that were not, and what to do about it.
     """
@@ -68,11 +68,10 @@ def _explained(
 def _short(row: Mapping[str, Any], addresses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     word, best = stands(addresses)
     shown = {name: row[name] for name in ("hospital_id", "ccn", "name", "city", "state", "npis", "domain")}
-    exempt = row["exempt_reason"]
     return shown | {
-        "exempt_reason": exempt,
+        "exempt_reason": row["exempt_reason"],
         "files": usable(addresses),
-        "standing": "exempt" if exempt and word == NOBODY_KNOWS else word,
+        "standing": word,
         "as_of": best["last_updated_on"] if best else None,
     }
 

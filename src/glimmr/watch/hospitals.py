@@ -14,6 +14,7 @@ from glimmr.stores import answers, catalog, register
 from glimmr.stores.database import Connection
 from glimmr.watch.standing import age_days, is_fresh, standing, stands, usable, why
 
+_LEAST_OF_AN_ID = 6  # letters: few hospitals have no CCN
 _FIELDS = tuple(Hospital.__dataclass_fields__)
 _SAID_OF_ADDRESS = (
     "location_name", "source", "match_method", "match_score", "verified_method", "verified_score", "outcome", "reason",
@@ -96,6 +97,11 @@ def _meant(connection: Connection, wanted: str) -> dict[str, Any]:
     for row in everybody:
         if row["hospital_id"].casefold() in ids or (row["ccn"] or "").casefold() in ids:
             return row
+    begin = [
+        row for row in everybody if len(text) >= _LEAST_OF_AN_ID and row["hospital_id"].startswith(text.casefold())
+    ]
+    if len(begin) == 1:
+        return begin[0]
     raise UsageError(f"no hospital has the CCN or id {wanted!r}: `glimmr find` finds them by name, city, NPI or domain")
 
 
