@@ -109,7 +109,7 @@ def _nobody(place: str | None, *, missing_file: bool) -> str:
 
 def _outcome(one: Mapping[str, Any]) -> str:
     if one["exempt_reason"] and not one["files"]:
-        return f"exempt: {one['exempt_reason']}"
+        return f"exempt: {one['exempt_reason'].replace('_', ' ')}"
     return word(one["standing"])
 
 
@@ -186,8 +186,9 @@ def _said_by_header(one: Mapping[str, Any]) -> str:
 
 
 def _snapshots(told: Sequence[Mapping[str, Any]]) -> None:
-    if told:
-        typer.echo("\nsnapshots")
+    if not told:
+        return
+    typer.echo("\nsnapshots")
     show.as_table(
         ("brought", "size", "layout", "file date", "charges", "outcome", "file_id"),
         [
@@ -216,16 +217,23 @@ def _history(told: Sequence[Mapping[str, Any]]) -> None:
 
 
 def answers(told: Sequence[Mapping[str, Any]]) -> None:
-    """Print what sources said last of a place, with every address a search for cms-hpt.txt asked."""
+    """Print what sources said last of a hospital's places, with every address a search for cms-hpt.txt asked."""
     for one in told:
         failed = f"{one['outcome']} {one['reason']}: " if one["outcome"] != "ok" else ""
         before = f" (it last could say on {show.moment(one['answered_at'])})" if failed and one["answered_at"] else ""
         typer.echo(
             f"  {one['source']} ({show.clean(one['place'])}) {show.moment(one['asked_at'])}:"
-            f" {failed}{show.clean(one['message'])}{before}"
+            f" {failed}{show.clean(one['message'])}{before}{'' if failed else _of_this_one(one)}"
         )
         for tried in one["tried"]:
             typer.echo(f"    {show.clean(tried['url'])}: {show.clean(tried['answer'])}, {_verdict(tried['verdict'])}")
+
+
+def _of_this_one(answer: Mapping[str, Any]) -> str:
+    """What of an answer about many is about the hospital that was asked for."""
+    if answer["listed"]:
+        return "; this one is among them" if answer["lists_it"] else "; this one is not among them"
+    return f"; for this one {answer['named']:,}" if answer["named"] else "; none for this one"
 
 
 def _verdict(verdict: str) -> str:

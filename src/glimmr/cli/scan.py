@@ -84,6 +84,7 @@ def _show(told: dict[str, Any]) -> None:
     typer.echo(
         f"asked {_several(told['asked'], 'question')}, {told['answered']:,} answered"
         f" · found {_several(told['found'], 'address', 'addresses')}"
+        + (f" · CMS lists {_several(told['listed'], 'hospital')}" if told["listed"] else "")
     )
     typer.echo(
         f"  new: {_several(new['hospitals'], 'hospital')}, {_several(new['addresses'], 'address', 'addresses')}"
@@ -109,7 +110,7 @@ def _show(told: dict[str, Any]) -> None:
         typer.echo("no source answered: is the network there? `glimmr jobs --step scan` shows what was tried")
     else:
         typer.echo(
-            "`glimmr coverage` says how much of each state that is; `glimmr hospitals --missing-file`, who lacks"
+            "`glimmr coverage` says how much of each state that is; `glimmr hospitals --missing-file`, who has none"
         )
 
 

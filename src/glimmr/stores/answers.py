@@ -46,12 +46,12 @@ def about(connection: Connection, places: Collection[str]) -> list[dict[str, Any
 
 def said_by(connection: Connection, source: str) -> dict[str, datetime]:
     """The places a source could say something about, and when it did so last."""
-    return dict(connection.execute(_OF, {"source": source}).tuples().all())
+    return dict(connection.execute(_OF, {"source": source}).all())
 
 
 def changes_since(connection: Connection, moment: datetime) -> dict[str, int]:
     """How many addresses are new, moved, unlisted, gone or back since then."""
-    return dict(connection.execute(_CHANGED, {"moment": moment}).tuples().all())
+    return dict(connection.execute(_CHANGED, {"moment": moment}).all())
 
 
 def named_since(connection: Connection, moment: datetime) -> int:

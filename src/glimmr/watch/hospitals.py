@@ -1,6 +1,6 @@
 """Hospitals as people ask for them: a list, and one with all that is known and who said it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -74,7 +74,10 @@ def one(connection: Connection, wanted: str, today: date) -> dict[str, Any]:
             "fresh": is_fresh(dated, today) if dated else None,
         },
         "addresses": seen_by(connection, key, addresses),
-        "snapshots": register.snapshots_at(connection, ids),
+        "snapshots": [
+            {**snapshot, "is_current": bool(snapshot["is_current"])}
+            for snapshot in register.snapshots_at(connection, ids)
+        ],
         "history": history(connection, ids),
         "answers": said_about(connection, row),
     }
@@ -151,12 +154,17 @@ def history(connection: Connection, ids: Collection[str]) -> list[dict[str, Any]
 
 
 def said_about(connection: Connection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The last answers of the sources that were asked about a hospital: its state, its site, a list that names it."""
+    """The last answers of the sources that were asked about a hospital: its state, its site, a list that names it.
+
+    `named`: how many addresses for this hospital the answer has; `lists_it`: whether the source knows the hospital.
+    """
     sightings = register.sightings_of(connection, [row["hospital_id"]])
     places = {row["state"], EVERYWHERE, *sites_of(row)} | {one["place"] for one in sightings}
-    mine = {(one["source"], one["place"]) for one in sightings}
-    asked = answers.about(connection, places - {""})
-    return [one for one in asked if one["place"] != EVERYWHERE or one["source"] in row["sources"] or _key(one) in mine]
+    named = Counter(_key(one) for one in sightings if one["gone_at"] is None)
+    return [
+        {**one, "named": named[_key(one)], "lists_it": one["source"] in row["sources"]}
+        for one in answers.about(connection, places - {""})
+    ]
 
 
 def sites_of(row: Mapping[str, Any]) -> set[str]:
