@@ -1,11 +1,14 @@
 """`glimmr scan` over a small simulated world: what it finds, what it leaves, how it ends."""
 
 import json
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from glimmr.world import PraRules, World, serve_in_thread, world
-from tests.support import line
+from tests.support import http_server, line
 
 # The world answers at once; its hosts speak no TLS, which is asked for first.
 _AT_ONCE = {"GLIMMR_CONNECT_TIMEOUT_SECONDS": "0.1", "GLIMMR_CRAWL_DELAY_SECONDS": "0"}
@@ -53,3 +56,28 @@ def test_a_domain_is_asked_for_its_own_text(tmp_path: Path) -> None:
         told = line.summary("scan", "--domain", f"http://www.{site.host}/prices", env=env)
     assert (told["asked"], told["answered"]) == (1, 1)
     assert told["found"] == len(built.files_of(site.hospital))
+
+
+def test_a_scan_that_is_interrupted_ends_130_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    rows = b"facility_id,facility_name,state\n470001,General Hospital,VT\n"
+    endless = http_server.drip(http_server.head("200 OK", "Content-Length: 1000000"), rows, 0.02)
+    with http_server.HttpServer({"/roster": http_server.in_turn(endless, http_server.answer(rows))}) as server:
+        env = line.environment(
+            GLIMMR_ALLOW_ADDRESSES="127.0.0.1",
+            GLIMMR_SOURCES="cms_roster",
+            GLIMMR_CMS_ROSTER_URL=server.url("/roster"),
+            GLIMMR_CMS_CATALOG_URL="off",
+            GLIMMR_CRAWL_DELAY_SECONDS="0",
+            GLIMMR_DATA=str(tmp_path / "data"),
+        )
+        words = line.command("scan", "--state", "VT", "--json")
+        with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as process:
+            while not server.requests:  # its arrival is the signal
+                assert process.poll() is None
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=30)
+        assert process.returncode == 130
+        stopped = json.loads(printed)
+        assert (stopped["interrupted"], stopped["answered"], stopped["waiting"]["scan"]) == (True, 0, 1)
+        assert line.summary("scan", "--state", "VT", env=env)["listed"] == 1
