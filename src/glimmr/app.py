@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
 from glimmr.stores.paces import PaceBook
 from glimmr.stores.scratch import PARTIALS, check_scratch, make_scratch, scratch_of
-from glimmr.watch import crash_points, report
+from glimmr.watch import crash_points, report, scanned
 from glimmr.watch.board import Board
 from glimmr.watch.channels import channels
 from glimmr.watch.doctor import examine, remaining
@@ -287,6 +288,11 @@ def summary(parts: Parts, board: Board) -> dict[str, Any]:
     return report.summary(parts.database, board) | {"lake": str(parts.lake.root)}
 
 
+def scan_summary(parts: Parts, since: datetime) -> dict[str, Any]:
+    """What the sources said since then, whoever asked them."""
+    return scanned.summary(parts.database, since)
+
+
 def dry_run(
     settings: Settings, asked: Sequence[tuple[str, str]], limit: int | None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -316,6 +322,15 @@ def dry_run(
 async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
     """Ask the (source, place) pairs, and follow every address down the line until idle, or until `stop` is set."""
     await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
+
+
+async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
+    """Ask the (source, place) pairs, and the sites they name, until no scan is left, or until `stop` is set.
+
+    Downloads are put, and wait for who brings them home.
+    """
+    seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
+    await line.walk(parts, seeds, stop, rooms=("scan",))
 
 
 async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from glimmr.errors import UsageError
 from glimmr.pipeline.scan_step import questions
@@ -27,10 +28,23 @@ def sources_asked(
     if from_list:
         check_list(from_list)
         asked.append(("listing", str(from_list.resolve())))
-    for domain in domains or ():
+    for domain in [one for given in domains or () for one in given.split(",")]:
         if "cms_hpt" not in settings.sources:
-            raise UsageError("GLIMMR_SOURCES does not name cms_hpt, the source that asks a domain")
-        asked.append(("cms_hpt", domain.strip().lower().removeprefix("www.")))
+            raise UsageError("GLIMMR_SOURCES does not name cms_hpt, the source that asks a domain: add it")
+        asked.append(("cms_hpt", _domain(domain)))
     if not asked:
         raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
-    return asked
+    return list(dict.fromkeys(asked))
+
+
+def _domain(text: str) -> str:
+    """The domain a person means: pasted from an address bar, too. Raises UsageError when it can be none."""
+    given = text.strip().lower()
+    try:
+        host = urlsplit(given if "//" in given else f"//{given}").hostname or ""
+    except ValueError:
+        host = ""
+    domain = host.removeprefix("www.")
+    if "." not in domain or any(letter.isspace() for letter in domain):
+        raise UsageError(f"--domain {text!r}: a hospital's own domain looks like hospital.org")
+    return domain

@@ -15,13 +15,17 @@ from glimmr.cli import (
     ask,
     check,
     control,
+    coverage,
     demo,
     doctor,
     fetch,
+    find,
     health,
+    hospitals,
     logs,
     look,
     read,
+    scan,
     timeline,
     top,
     work,
@@ -60,8 +64,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    work.run, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
-    fetch.get, ask.prices, ask.sql, look.status,
+    work.run, scan.scan, work.serve, work.worker, read.parse, check.validate, check.inspect, fetch.download,
+    fetch.get, ask.prices, ask.sql, hospitals.hospitals, hospitals.hospital, find.find, coverage.coverage, look.status,
     look.jobs, timeline.job, logs.logs, top.top, control.pause, control.resume, control.prioritize, control.cancel,
     control.retry, doctor.doctor, health.health, alerts.alerts, demo.demo,
 )  # fmt: skip

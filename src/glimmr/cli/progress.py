@@ -48,10 +48,8 @@ def _printed(board: Board, counts: Callable[[], Counts]) -> Generator[None]:
     def one_line() -> None:
         told = counts()
         rooms = ", ".join(f"{step} {_share(told[step])}" for step in told)
-        done = board.rooms()
-        came = done["download"].bytes if "download" in done else 0
-        rows = done["publish"].rows if "publish" in done else 0
-        typer.echo(f"{time.monotonic() - started:5.0f} s  {rooms}  {size(came)}, {rows:,} rows{_now(board)}", err=True)
+        did = _came(board) if "download" in told else f"{board.scanned()[0]:,} named"
+        typer.echo(f"{time.monotonic() - started:5.0f} s  {rooms}  {did}{_now(board, told)}", err=True)
 
     with _every(_LINE_SECONDS, one_line):
         yield
@@ -81,12 +79,22 @@ def _share(states: dict[str, int]) -> str:
     return f"{ended}/{sum(states.values())}"
 
 
-def _now(board: Board) -> str:
-    under_way = [job for job in board.under_way() if job.step != "scan"]
+def _came(board: Board) -> str:
+    done = board.rooms()
+    came = done["download"].bytes if "download" in done else 0
+    rows = done["publish"].rows if "publish" in done else 0
+    return f"{size(came)}, {rows:,} rows"
+
+
+def _now(board: Board, told: Counts) -> str:
+    only_scan = list(told) == ["scan"]
+    under_way = [job for job in board.under_way() if only_scan or job.step != "scan"]
     return f"  {_what(under_way[0])}" if under_way else ""
 
 
 def _what(job: UnderWay) -> str:
+    if job.step == "scan":
+        return f"{job.args.get('source', '')} {clean(job.args.get('place', ''))}".strip()
     done, total = job.progress.get("bytes"), job.progress.get("total")
     share = f" {done / total:.0%}" if done and total else (f" {size(done)}" if done else "")
     return f"{job.step} {clean(job.host)}{share}".replace("  ", " ")
@@ -98,6 +106,7 @@ def _table(board: Board, counts: Counts) -> Table:
     for step, states in counts.items():
         room = rooms.get(step)
         came = size(room.bytes) if room and step == "download" else ""
+        found = f"{board.scanned()[0]:,} named" if step == "scan" else ""
         rate = f"{size(board.bytes_per_second())}/s" if step == "download" else ""
         rows = f"{room.rows:,} rows" if room and step in ("parse", "publish") else ""
         shown = (_what(job).removeprefix(step).strip() for job in under_way if job.step == step)
@@ -106,7 +115,7 @@ def _table(board: Board, counts: Counts) -> Table:
         table.add_row(
             Text(step, style="bold"),
             Text(_share(states), justify="right"),
-            Text(came or rows, justify="right"),
+            Text(came or rows or found, justify="right"),
             rate,
             waiting,
             Text(busy, style="cyan", overflow="ellipsis", no_wrap=True),

@@ -47,6 +47,11 @@ def size(size_bytes: float) -> str:
     raise AssertionError
 
 
+def moment(when: datetime | None) -> str:
+    """A moment as people read it: `2026-11-30 19:36 UTC`."""
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""
+
+
 def as_json(value: Any) -> None:
     """Print the value as JSON: money as text, so that nobody's parser makes it a float; moments as ISO 8601."""
     typer.echo(json_text(value))
@@ -162,6 +167,16 @@ def skipped(reasons: Mapping[str, int], *, err: bool = False) -> None:
     """Print how many records of the sources cannot be used, and why."""
     for reason, count in reasons.items():
         typer.echo(f"  skipped {count:,}: {_short(clean(reason), _LONGEST_WHY)}", err=err)
+
+
+def silent(failed: Collection[Mapping[str, Any]], most: int) -> None:
+    """Print which sources could not say anything of which places, and why; at most that many."""
+    for one in list(failed)[:most]:
+        again = f" (asked again {one['next_try_at']:%Y-%m-%d %H:%M} UTC)" if one["next_try_at"] else ""
+        why = _short(clean(one["message"]), _LONGEST_WHY)
+        typer.echo(f"  {one['source']} said nothing of {clean(one['place'])}{again}\n    {why}")
+    if len(failed) > most:
+        typer.echo(f"  … and {len(failed) - most:,} more: `glimmr jobs --step scan`")
 
 
 def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:

@@ -51,10 +51,7 @@ def show_summary(summary: dict[str, Any]) -> None:
         f" · parsed {summary['parsed']:,} · {summary['rows']:,} rows published"
     )
     show.skipped(found["skipped"])
-    for failed in summary["failed_scans"]:
-        again = f" (asked again {failed['next_try_at']:%Y-%m-%d %H:%M} UTC)" if failed["next_try_at"] else ""
-        why = show.clean(failed["message"])
-        typer.echo(f"  {failed['source']} said nothing of {show.clean(failed['place'])}{again}\n    {why}")
+    show.silent(summary["failed_scans"], _MOST_SHOWN)
     if not down["bytes"] and not down["failed"] and known["published"]:
         typer.echo(f"0 bytes of files downloaded: what {known['price_files']:,} addresses have to give is here already")
     show.as_table(

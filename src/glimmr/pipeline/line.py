@@ -1,7 +1,7 @@
 """The steps by name, a walk of the whole line until nothing is left to do, and a process that keeps at it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from glimmr import __version__
 from glimmr.download import sweep
@@ -44,9 +44,13 @@ def steps(parts: Parts) -> dict[str, Step]:
     }
 
 
-async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event) -> None:
-    """Put the seeds, then run every job that is due until none is left, or until `stop` is set."""
-    await _work(parts, seeds, stop, until_idle=True, slots=_slots(parts.settings), memory_bytes=None)
+async def walk(parts: Parts, seeds: Sequence[NewJob], stop: asyncio.Event, rooms: Collection[str] = ROOMS) -> None:
+    """Put the seeds, then run every job of these rooms that is due until none is left, or until `stop` is set.
+
+    What follows in other rooms waits for who works there.
+    """
+    slots = {room: count for room, count in _slots(parts.settings).items() if room in rooms}
+    await _work(parts, seeds, stop, until_idle=True, slots=slots, memory_bytes=None)
 
 
 async def serve(parts: Parts, stop: asyncio.Event, *, drain: bool, beside: Beside | None = None) -> bool:

@@ -30,11 +30,12 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """One running job: its step, its host if it asks one, and how far it said it is."""
+    """One running job: its step, its host if it asks one, how far it said it is, and what it was put with."""
 
     step: str
     host: str | None
     progress: dict[str, Any]
+    args: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Board:
@@ -105,7 +106,7 @@ class Board:
         self._skipped.update(facts["skipped"])
 
     def _claimed(self, facts: dict[str, Any]) -> None:
-        self._running[facts["job"]] = UnderWay(facts["step"], facts.get("host"), {})
+        self._running[facts["job"]] = UnderWay(facts["step"], facts.get("host"), {}, facts.get("args", {}))
 
     def _progressed(self, facts: dict[str, Any]) -> None:
         if facts["job"] in self._running:

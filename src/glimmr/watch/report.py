@@ -35,7 +35,7 @@ def _status(connection: Connection) -> dict[str, Any]:
         "held_up": selection.held_up(connection, _MOST_HELD_UP),
         "success_rate": success_rate(jobs),
         "troubled": [file | {"url": redact(file["url"])} for file in tally.troubled(connection, _MOST_TROUBLED)],
-        "failed_scans": _failed_scans(connection),
+        "failed_scans": failed_scans(connection),
         "repairs": recovery.repairs(connection),
         "weak_transport": [weak | {"url": redact(weak["url"])} for weak in tally.weak_transport(connection)],
     }
@@ -114,7 +114,7 @@ def _is_ours(row: dict[str, Any]) -> bool:
     return fault(row["outcome"]) == Fault.OURS or row["state"] == "working"
 
 
-def _failed_scans(connection: Connection) -> list[dict[str, Any]]:
+def failed_scans(connection: Connection) -> list[dict[str, Any]]:
     """The scans that failed and wait for another try."""
     waiting = ledger.listing(connection, most=_MOST_TROUBLED, step="scan", state="ready")
     return [_failed_scan(job) | {"next_try_at": job["run_at"]} for job in waiting if job["outcome"]]

@@ -1,8 +1,10 @@
 import threading
 from typing import Any, cast
 
+import pytest
 from rich.console import Console
 
+from glimmr import events
 from glimmr.cli import look, progress
 from glimmr.errors import DatabaseFault
 from glimmr.pipeline import line
@@ -35,3 +37,24 @@ def test_a_drawing_begins_although_the_database_is_away() -> None:
 
 def test_the_jobs_that_can_be_asked_for_are_those_of_the_line() -> None:
     assert list(look.STEPS) == list(line.steps(cast("Any", None)))
+
+
+def test_a_scan_alone_is_told_by_what_is_asked_and_what_was_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.001)
+    board, asked = Board(), threading.Event()
+    events.tell(events.SCAN_FOUND, source="pra", place="ME", found=12, skipped={})
+    events.tell(events.JOB_CLAIMED, job=1, step="scan", host=None, args={"source": "pra", "place": "V\x1bT"})
+    told = iter([{"scan": {"done": 1, "running": 1}}])
+
+    def counts() -> progress.Counts:
+        if one := next(told, None):
+            return one
+        asked.set()
+        raise DatabaseFault("the second line is not wanted")
+
+    with progress._printed(board, counts):
+        assert asked.wait(10)
+    board.close()
+    assert capsys.readouterr().err.strip().endswith("scan 1/2  12 named  pra V\\x1bT")

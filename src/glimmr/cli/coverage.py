@@ -1,0 +1,62 @@
+"""`glimmr coverage`: how many of the hospitals that must publish are covered, per state."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from glimmr.cli import show
+from glimmr.cli.look import AsJson, Data
+
+
+def coverage(data: Data = None, as_json: AsJson = False) -> None:
+    """Count hospitals against CMS's roster, per state: with an address, with prices, with fresh ones, with nothing.
+
+    Of those on the roster the exempt ones (federal and tribal) need not publish; all other columns count the rest.
+    """
+    from glimmr import app
+    from glimmr.cli.options import load
+    from glimmr.pipeline.parts import utcnow
+    from glimmr.watch import coverage as covered
+
+    with app.looking(load(data=data)) as database:
+        told = database.read(lambda connection: covered.coverage(connection, utcnow().date()))
+    if as_json:
+        show.as_json(told)
+        return
+    read, total = told["roster_read"], told["total"]
+    typer.echo(_when(read))
+    if total["roster"]:
+        rows = [_row(one["state"], one) for one in told["states"] if one["roster"]]
+        columns = ("st", "roster", "exempt", "address", "prices", "%", "fresh", "nobody", "why no prices")
+        show.as_table(columns, [*rows, _row("all", total)], right=columns[1:-1])
+        typer.echo(
+            "address: some source names one · prices: they are in the price table · %: of those that must publish ·"
+            " fresh: by the file's own date less than a year old · nobody: no source knows an address"
+        )
+    if total["others"]:
+        typer.echo(
+            f"beside the roster {total['others']:,} hospitals are known from other sources;"
+            f" {total['others_with_prices']:,} of them have prices"
+        )
+
+
+def _when(read: Mapping[str, datetime]) -> str:
+    if not read:
+        return (
+            "CMS's roster of hospitals was not read yet, so nobody knows how many there should be:"
+            " `glimmr scan --all` reads it (GLIMMR_SOURCES must name cms_roster)"
+        )
+    if "all" in read:
+        return f"CMS's roster was read {show.moment(read['all'])}"
+    states = ", ".join(f"{place} {when:%Y-%m-%d}" for place, when in list(read.items())[:8])
+    more = f" and of {len(read) - 8} more" if len(read) > 8 else ""
+    return f"CMS's roster was read of {states}{more}: `glimmr scan --all` reads all of it"
+
+
+def _row(state: str, one: Mapping[str, Any]) -> tuple[Any, ...]:
+    counts = tuple(f"{one[name]:,}" for name in ("roster", "exempt", "address", "prices"))
+    percent = "" if one["percent"] is None else f"{one['percent']:.1f}"
+    why = ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in one["without_prices"].items())
+    return state, *counts, percent, f"{one['fresh']:,}", f"{one['nobody_knows']:,}", why

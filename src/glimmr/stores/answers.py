@@ -1,0 +1,59 @@
+"""What sources answered, for who reads it: plain functions of the caller's transaction."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, distinct, func, select
+
+from glimmr.stores.tables import address_changes, sightings, source_answers
+
+_CHUNK = 500
+_SINCE = (
+    select(source_answers)
+    .where(source_answers.c.asked_at >= bindparam("moment"))
+    .order_by(source_answers.c.source, source_answers.c.place)
+)
+_AT = (
+    select(source_answers)
+    .where(source_answers.c.place.in_(bindparam("places", expanding=True)))
+    .order_by(source_answers.c.source, source_answers.c.place)
+)
+_OF = (
+    select(source_answers.c.place, source_answers.c.answered_at)
+    .where(source_answers.c.source == bindparam("source"), source_answers.c.answered_at.is_not(None))
+    .order_by(source_answers.c.place)
+)
+_CHANGED = (
+    select(address_changes.c.what, func.count(distinct(address_changes.c.price_file_id)))
+    .where(address_changes.c.at >= bindparam("moment"))
+    .group_by(address_changes.c.what)
+)
+_NAMED = select(func.count(distinct(sightings.c.price_file_id))).where(sightings.c.last_seen >= bindparam("moment"))
+
+
+def since(connection: Connection, moment: datetime) -> list[dict[str, Any]]:
+    """The answers to questions that were asked since then."""
+    return [dict(row) for row in connection.execute(_SINCE, {"moment": moment}).mappings()]
+
+
+def about(connection: Connection, places: Collection[str]) -> list[dict[str, Any]]:
+    """The last answer of every source about each of these places."""
+    ordered = sorted(places)
+    parts = (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    return [dict(row) for part in parts for row in connection.execute(_AT, {"places": part}).mappings()]
+
+
+def said_by(connection: Connection, source: str) -> dict[str, datetime]:
+    """The places a source could say something about, and when it did so last."""
+    return dict(connection.execute(_OF, {"source": source}).all())
+
+
+def changes_since(connection: Connection, moment: datetime) -> dict[str, int]:
+    """How many addresses are new, moved, unlisted, gone or back since then."""
+    return dict(connection.execute(_CHANGED, {"moment": moment}).all())
+
+
+def named_since(connection: Connection, moment: datetime) -> int:
+    """How many addresses a source has named since then."""
+    return int(connection.execute(_NAMED, {"moment": moment}).scalar_one())

@@ -1,0 +1,58 @@
+"""What a scan found: counted in what the sources' answers left in the database, whoever asked for them."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from glimmr.jobs import ledger
+from glimmr.outcomes import Fault, Outcome
+from glimmr.stores import answers, tally
+from glimmr.stores.database import Connection, Database
+from glimmr.watch import report
+
+_LIVE = ("ready", "running")
+
+
+def summary(database: Database, since: datetime) -> dict[str, Any]:
+    """What sources said `since` then: found, new, updated, skipped, failed; and which work waits because of it.
+
+    `ours`: whether a fault of ours remains; `answered`: how many questions had an answer.
+    """
+    return database.read(lambda connection: _summary(connection, since))
+
+
+def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
+    said = answers.since(connection, since)
+    good = [one for one in said if one["outcome"] == Outcome.OK]
+    changes = answers.changes_since(connection, since)
+    new = changes.get("new", 0)
+    skipped = Counter[str]()
+    for one in good:
+        skipped.update(one["skipped"])
+    waiting = report.failed_scans(connection)
+    again = {(one["source"], one["place"]) for one in waiting}
+    ended = [_failed(one) for one in said if one["outcome"] != Outcome.OK and _asked(one) not in again]
+    jobs = report.by_step(ledger.counts(connection), ("scan", "download"))
+    return {
+        "asked": len(said),
+        "answered": len(good),
+        "found": answers.named_since(connection, since),
+        "listed": sum(one["listed"] for one in good),
+        # An answer counts its new hospitals and its new addresses together.
+        "new": {"addresses": new, "hospitals": max(0, sum(one["new"] for one in good) - new)},
+        "updated": sum(one["updated"] for one in good),
+        "changes": {what: count for what, count in changes.items() if what in ("moved", "unlisted", "back")},
+        "skipped": dict(skipped),
+        "failed": [*ended, *waiting],
+        "waiting": {step: sum(states.get(state, 0) for state in _LIVE) for step, states in jobs.items()},
+        "counts": tally.counts(connection),
+        "ours": any(report.fault(one["outcome"]) == Fault.OURS for one in said),
+    }
+
+
+def _asked(answer: dict[str, Any]) -> tuple[str, str]:
+    return answer["source"], answer["place"]
+
+
+def _failed(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in ("source", "place", "reason", "message")} | {"next_try_at": None}

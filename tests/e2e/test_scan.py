@@ -1,0 +1,83 @@
+"""`glimmr scan` over a small simulated world: what it finds, what it leaves, how it ends."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from glimmr.world import PraRules, World, serve_in_thread, world
+from tests.support import http_server, line
+
+# The world answers at once; its hosts speak no TLS, which is asked for first.
+_AT_ONCE = {"GLIMMR_CONNECT_TIMEOUT_SECONDS": "0.1", "GLIMMR_CRAWL_DELAY_SECONDS": "0"}
+
+
+def _built() -> World:
+    return world(seed=3, n=4, mix="clean")
+
+
+def test_a_scan_finds_what_the_sources_know_and_downloads_nothing(tmp_path: Path) -> None:
+    built = _built()
+    states = sorted({hospital.state for hospital in built.hospitals})
+    wanted = {file.url for file in built.files}
+    with serve_in_thread(built) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"))
+        first = line.summary("scan", "--state", ",".join(states), env=env)
+        assert first["found"] == first["new"]["addresses"] == first["waiting"]["download"] == len(wanted)
+        assert not [entry for entry in server.log if entry["path"].startswith("/pricing")]
+        again = line.glimmr("scan", "--state", ",".join(states), env=env)
+    assert "new: 0 hospitals, 0 addresses" in again.stdout
+    assert "`glimmr worker --drain` brings them home" in again.stdout
+
+
+def test_a_state_that_fails_has_its_reason_and_the_others_complete(tmp_path: Path) -> None:
+    built = _built()
+    failing, *others = sorted({hospital.state for hospital in built.hospitals})
+    known = {hospital.ccn for hospital in built.hospitals if hospital.state in others and hospital.ccn}
+    with serve_in_thread(built, pra=PraRules(failing_states=frozenset({failing}))) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"), GLIMMR_MAX_ATTEMPTS="2")
+        told = line.summary("scan", "--state", ",".join((failing, *others)), env=env)
+        (failed,) = told["failed"]
+        assert (failed["source"], failed["place"], failed["reason"]) == ("pra", failing, "server_error")
+        assert (told["asked"], told["answered"]) == (1 + len(others), len(others))
+        listed: Any = json.loads(line.glimmr("hospitals", "--json", env=env).stdout)
+        assert {one["ccn"] for one in listed["hospitals"] if one["ccn"]} == known
+        line.glimmr("scan", "--state", failing, env=env, exit_code=1)
+
+
+def test_a_domain_is_asked_for_its_own_text(tmp_path: Path) -> None:
+    built = _built()
+    site = built.sites[0]
+    assert site.hospital is not None
+    with serve_in_thread(built) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"), GLIMMR_SOURCES="cms_hpt")
+        told = line.summary("scan", "--domain", f"http://www.{site.host}/prices", env=env)
+    assert (told["asked"], told["answered"]) == (1, 1)
+    assert told["found"] == len(built.files_of(site.hospital))
+
+
+def test_a_scan_that_is_interrupted_ends_130_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    rows = b"facility_id,facility_name,state\n470001,General Hospital,VT\n"
+    endless = http_server.drip(http_server.head("200 OK", "Content-Length: 1000000"), rows, 0.02)
+    with http_server.HttpServer({"/roster": http_server.in_turn(endless, http_server.answer(rows))}) as server:
+        env = line.environment(
+            GLIMMR_ALLOW_ADDRESSES="127.0.0.1",
+            GLIMMR_SOURCES="cms_roster",
+            GLIMMR_CMS_ROSTER_URL=server.url("/roster"),
+            GLIMMR_CMS_CATALOG_URL="off",
+            GLIMMR_CRAWL_DELAY_SECONDS="0",
+            GLIMMR_DATA=str(tmp_path / "data"),
+        )
+        words = line.command("scan", "--state", "VT", "--json")
+        with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as process:
+            while not server.requests:  # its arrival is the signal
+                assert process.poll() is None
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=30)
+        assert process.returncode == 130
+        stopped = json.loads(printed)
+        assert (stopped["interrupted"], stopped["answered"], stopped["waiting"]["scan"]) == (True, 0, 1)
+        assert line.summary("scan", "--state", "VT", env=env)["listed"] == 1

@@ -1,0 +1,23 @@
+import pytest
+
+from glimmr.cli.asked import sources_asked
+from glimmr.errors import UsageError
+from glimmr.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "given", ["hospital.org", " WWW.Hospital.org ", "https://www.hospital.org/prices?x=1", "hospital.org:443"]
+)
+def test_a_domain_may_be_pasted_as_an_address(given: str) -> None:
+    assert sources_asked(Settings(), None, all_states=False, domains=[given]) == [("cms_hpt", "hospital.org")]
+
+
+def test_the_same_question_is_asked_once() -> None:
+    asked = sources_asked(Settings(), ["VT,Vermont"], all_states=False, domains=["a.org,www.a.org", "a.org"])
+    assert asked == [("cms_roster", "VT"), ("pra", "VT"), ("cms_hpt", "a.org")]
+
+
+@pytest.mark.parametrize("given", ["hospital", "", "a b.org", "http://[broken"])
+def test_what_can_be_no_domain_is_refused_with_an_example(given: str) -> None:
+    with pytest.raises(UsageError, match=r"looks like hospital\.org"):
+        sources_asked(Settings(), None, all_states=False, domains=[given])
