@@ -20,8 +20,7 @@ UNITS = sorted((DEPLOY / "systemd").iterdir())
 _IMAGES = {"postgres", "redis", "minio/minio", "glimmr"}
 _COMMANDS = set(vars(typer.main.get_command(app))["commands"])
 _STOPS_WITHIN = 30
-_TO_COME = {"GLIMMR_OPS_ADDRESS"}  # of the health checks, which are written at the same time
-_SETTINGS = {f"GLIMMR_{name.upper()}" for name in Settings.model_fields} | _TO_COME
+_SETTINGS = {f"GLIMMR_{name.upper()}" for name in Settings.model_fields}
 
 
 def compose() -> dict[str, Any]:

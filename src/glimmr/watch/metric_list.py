@@ -32,6 +32,10 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="glimmr_jobs_oldest_seconds", kind="gauge", labels=("step",), text="how long the oldest of these waits"
         ),
+        Metric(
+            name="glimmr_jobs_still_seconds", kind="gauge",
+            text="how long the running job that is stuck longest has not got on; 0 without running jobs",
+        ),
         Metric(name="glimmr_step_paused", kind="gauge", labels=("step",), text="1 while a step is paused"),
         Metric(
             name="glimmr_price_files", kind="gauge", labels=("state", "class"),

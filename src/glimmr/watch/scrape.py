@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 
 from glimmr import __version__
 from glimmr.errors import LocalFault
-from glimmr.jobs import figures, ledger
+from glimmr.jobs import figures, ledger, vitals
 from glimmr.jobs.job import NewJob, Terms
 from glimmr.settings import Settings
 from glimmr.stores import tally
@@ -69,10 +69,12 @@ class Scrape:
             one for one in figures.signed_in(connection) if one["silent_seconds"] <= silence_seconds(self._terms)
         ]
         named, (now, _) = tally.last_named(connection), figures.clock(connection)
+        still = vitals.still(connection, now)
         return {
             "glimmr_jobs": [((step, state), count) for step, state, count in figures.by_state(connection)],
             "glimmr_jobs_due": [((queue["step"],), queue["waiting"]) for queue in queues],
             "glimmr_jobs_oldest_seconds": [((queue["step"],), queue["oldest_seconds"]) for queue in queues],
+            "glimmr_jobs_still_seconds": [((), (now - still[0].since).total_seconds() if still else 0.0)],
             "glimmr_step_paused": [((step,), 1) for step in ledger.paused(connection)],
             "glimmr_price_files": list(files.items()),
             "glimmr_workers": [((), len(beating))],

@@ -1,5 +1,6 @@
 """Each alert fires once, within two minutes, says what to do, and clears: on real SQL, with an injected clock."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from glimmr.stores import alerts as book
 from glimmr.stores.database import Database
 from glimmr.stores.tables import fetches, price_files, snapshots
 from glimmr.watch.alerts import ALERTS, rule_name
+from glimmr.watch.metric_list import METRICS
 from tests.unit.jobs.toys import take
 from tests.unit.watch.alarmed import Kept, Watched
 
@@ -308,3 +310,6 @@ def test_every_alert_has_a_page_a_test_and_a_rule() -> None:
         assert f'fires(watched, "{alert.name}")' in tests
         assert f'clears(watched, "{alert.name}"' in tests
     assert rules.count("- alert:") == len(ALERTS)
+    asked_for = set(re.findall(r"\bglimmr_\w+", rules))
+    known = {f"{name}{end}" for name in METRICS for end in ("", "_bucket", "_count", "_sum")}
+    assert asked_for <= known, "a rule over a metric that there is not"

@@ -71,8 +71,18 @@ def test_jobs_are_counted_in_the_ledger(database: Database, told: Told) -> None:
     assert told("glimmr_jobs_due") == {("download",): 2, ("parse",): 0}
     assert 0 <= told("glimmr_jobs_oldest_seconds")["download",] < 60
     assert told("glimmr_jobs_oldest_seconds")["parse",] == 0
+    assert 0 <= told("glimmr_jobs_still_seconds")[()] < 60
     database.write(lambda c: ledger.pause(c, "parse"))
     assert told("glimmr_step_paused") == {("parse",): 1}
+
+
+def test_a_running_job_that_does_not_get_on_is_told(database: Database, told: Told) -> None:
+    assert told("glimmr_jobs_still_seconds") == {(): 0.0}
+    (job,) = put(database, NewJob(step="download"))
+    take(database, job)
+    long_ago = (datetime.now(UTC) - timedelta(seconds=4000)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    sql(database, f"UPDATE jobs SET started_at = '{long_ago}', progressed_at = NULL")
+    assert 3900 < told("glimmr_jobs_still_seconds")[()] < 4600
 
 
 def test_addresses_hosts_and_the_last_scan_are_counted_in_the_catalog(database: Database, told: Told) -> None:
