@@ -12,7 +12,7 @@ _EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: what keeps us running starts us a
 def run(
     state: Annotated[
         list[str] | None,
-        typer.Option(help="States or territories (codes or names, comma-separated or repeated) to ask PRA about."),
+        typer.Option(help="States or territories (codes or names, comma-separated or repeated)."),
     ] = None,
     all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
     from_list: Annotated[
