@@ -16,6 +16,7 @@ from glimmr.model import Listed, Skipped
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan import scan
 from glimmr.scan.identity import parent_ccn
+from glimmr.scan.pace import LocalDiary
 from glimmr.scan.sources import SOURCES
 from glimmr.scan.sources.cms_roster import CmsRoster
 from glimmr.settings import load
@@ -291,7 +292,7 @@ def test_without_enrollments_the_roster_comes_all_the_same_and_says_what_it_lack
 def test_the_addresses_are_settings_and_off_asks_nobody_for_npis() -> None:
     with HttpServer({ROSTER: pages([ROW])}) as server, closing(client()) as asking:
         settings = load(cms_roster_url=server.url(ROSTER), cms_catalog_url="off")
-        (found,) = SOURCES["cms_roster"](settings).find("VT", RunWeb(asking, lambda **_: None, 60))
+        (found,) = SOURCES["cms_roster"](settings, LocalDiary()).find("VT", RunWeb(asking, lambda **_: None, 60))
         assert isinstance(found, Listed)
         assert found.source == "cms_roster"
 

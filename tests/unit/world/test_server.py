@@ -283,8 +283,14 @@ def test_the_control_api_tells_and_changes_the_world(server: Server) -> None:
 
 def test_what_is_no_http_closes_the_connection(server: Server) -> None:
     with connect(server) as sock:
-        sock.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        sock.sendall(b"hello\r\n\r\n")
         assert sock.recv(100) == b""
+
+
+def test_who_wants_to_speak_tls_is_told_at_once_that_nobody_does(server: Server) -> None:
+    with connect(server) as sock:
+        sock.sendall(b"\x16\x03\x01")
+        assert sock.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_taken_port_is_an_error_and_not_a_hang(server: Server) -> None:

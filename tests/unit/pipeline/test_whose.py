@@ -1,0 +1,115 @@
+"""Whose prices a snapshot holds: likeness is believed when the header agrees; and two scans at once both count."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from glimmr.model import Hospital, Known, Listed, Sighting
+from glimmr.pipeline.scan_step import remember
+from glimmr.pipeline.whose import settle
+from glimmr.scan import Scanned
+from glimmr.stores import catalog, hospitals, sightings, snapshots
+from glimmr.stores.catalog import price_file_id
+from glimmr.stores.database import Connection, Database
+from glimmr.stores.tables import snapshots as snapshots_table
+from tests.support.audit import rows
+from tests.unit.pipeline.stage import FILE_ID, NOW
+
+URL = "http://h.test/a.csv"
+GRACE = Hospital(
+    hospital_id="470004", ccn="470004", name="GRACE COTTAGE HOSPITAL", state="VT", address="185 GRAFTON RD", zip="05353"
+)
+OTHER = Hospital(hospital_id="470005", ccn="470005", name="NORTH COUNTRY HOSPITAL", state="VT", zip="05855")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
+    yield made
+    made.close()
+
+
+def settled(database: Database, method: str, header: dict[str, object]) -> list[dict[str, object]]:
+    """The links of an address that is said to be Grace Cottage's, held against bytes with this header."""
+    meant = Sighting(
+        hospital=GRACE, url=URL, source="cms_hpt", method=method, score=0.7, location_name="Northern Clinic"
+    )
+    both = [Known(hospital=one, sources=("cms_roster",)) for one in (GRACE, OTHER)]
+
+    def work(connection: Connection) -> None:
+        hospitals.write(connection, both, NOW, {})
+        sightings.see(connection, "cms_hpt", "h.test", [meant], NOW)
+        catalog.upsert(
+            connection, snapshots_table, [{"file_id": FILE_ID, "blob_key": "k", "bytes": 1, "first_fetched": NOW}]
+        )
+        connection.execute(snapshots_table.update().values(**header))
+        settle(connection, FILE_ID, price_file_id(URL), NOW)
+
+    database.write(work)
+    return rows(
+        database,
+        "SELECT hospital_id, match_method, verified_by, verified_method FROM price_file_hospitals ORDER BY hospital_id",
+    )
+
+
+NAMED = {"location_names": ["Grace Cottage Hospital"], "addresses": ["185 Grafton Road, Townshend, VT 05353"]}
+ANOTHER = {"location_names": ["Northern Clinic"], "addresses": ["1 Elm St, Newport, VT 05855"], "license_state": "VT"}
+
+
+def test_a_likeness_with_which_the_header_agrees_is_verified(database: Database) -> None:
+    (link,) = settled(database, "name+state", NAMED)
+    assert link["hospital_id"] == "470004"
+    assert (link["verified_by"], link["verified_method"]) == (FILE_ID, "name+address")
+
+
+def test_a_likeness_that_the_header_denies_gives_way_to_who_the_source_named(database: Database) -> None:
+    denied, own = settled(database, "name+state", ANOTHER)
+    assert (denied["hospital_id"], denied["verified_by"], denied["verified_method"]) == ("470004", FILE_ID, None)
+    assert str(own["hospital_id"]).startswith("x")
+    assert own["match_method"] == "source"
+    (hospital,) = rows(database, "SELECT name, state FROM hospitals WHERE ccn IS NULL")
+    assert hospital == {"name": "Northern Clinic", "state": "VT"}
+    assert database.read(
+        lambda c: {row["hospital_id"] for row in snapshots.owners(c, FILE_ID, price_file_id(URL))}
+    ) == {own["hospital_id"]}
+
+
+def test_a_ccn_is_the_sources_own_word_and_stays_whatever_the_header_says(database: Database) -> None:
+    (link,) = settled(database, "ccn", ANOTHER)
+    assert (link["hospital_id"], link["verified_by"], link["verified_method"]) == ("470004", FILE_ID, None)
+
+
+def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql_database_url: str) -> None:
+    database = Database(postgresql_database_url)
+    by_pra = Hospital(hospital_id="470004", ccn="470004", name="Grace Cottage", state="VT", website="http://h.test")
+    has_said, may_end, pids = threading.Event(), threading.Event(), list[int]()
+
+    def first(connection: Connection) -> None:
+        remember(connection, "cms_roster", "all", Scanned(listed=(Listed(hospital=GRACE, source="cms_roster"),)), NOW)
+        has_said.set()
+        assert may_end.wait(30)
+
+    def second(connection: Connection) -> None:
+        pids.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        remember(connection, "pra", "VT", Scanned(listed=(Listed(hospital=by_pra, source="pra"),)), NOW)
+
+    def waits() -> bool:
+        query = f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pids[0] if pids else 0}"
+        return [row["wait_event_type"] for row in rows(database, query)] == ["Lock"]
+
+    threads = [threading.Thread(target=database.write, args=(work,)) for work in (first, second)]
+    threads[0].start()
+    assert has_said.wait(30)
+    threads[1].start()
+    while not waits():
+        threads[1].join(0.02)
+        assert threads[1].is_alive()
+    may_end.set()
+    for thread in threads:
+        thread.join(30)
+    (known,) = rows(database, "SELECT name, address, website, sources FROM hospitals")
+    database.close()
+    assert (known["name"], known["address"]) == (GRACE.name, GRACE.address)
+    assert known["website"] == "http://h.test"
+    assert known["sources"] == ["cms_roster", "pra"]

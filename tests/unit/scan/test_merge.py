@@ -1,0 +1,114 @@
+"""One hospital from what several sources say of it; who is meant by a record or a location, and who is not."""
+
+import random
+from typing import Any
+
+from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
+from glimmr.scan.candidates import Candidates
+from glimmr.scan.identity import hospital_id
+from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, sites_named
+from tests.unit.scan.test_match import CENTRAL, FILLING, GRACE, MARY_NORTH, MARY_SOUTH
+
+ROSTER = [
+    Listed(hospital=one, source="cms_roster") for one in (CENTRAL, MARY_NORTH, MARY_SOUTH, *FILLING)
+] + [Listed(hospital=GRACE, source="cms_roster", other_names=("CARLOS OTIS HEALTH CARE CENTER",))]  # fmt: skip
+
+
+def on_roster() -> dict[str, Known]:
+    return merged({}, [], ROSTER).known
+
+
+def candidates() -> Candidates:
+    return candidates_of(on_roster().values())
+
+
+def found(name: str, url: str, source: str, ccn: str | None = None, state: str = "VT", **more: Any) -> Found:
+    key = hospital_id(ccn, name, state)
+    return Found(hospital=Hospital(hospital_id=key, ccn=ccn, name=name, state=state, **more), url=url, source=source)
+
+
+def pointer(name: str, domain: str = "cv.example") -> Pointer:
+    where = f"https://{domain}/cms-hpt.txt"
+    return Pointer(location_name=name, url=f"https://{domain}/a.csv", domain=domain, hpt_url=where, place="line 1")
+
+
+SAID = [
+    found("Central Vermont Medical Ctr", "https://cv.example/a.csv", "pra", "470001", phone="1", address="elsewhere"),
+    found("Central VT Med Center", "https://cv.example/b.csv", "listing", "470001", phone="2", website="cv.example"),
+    found("Central Vermont Medical Center", "https://cv.example/a.csv", "cms_hpt"),
+    found("Carlos Otis Health Care Center", "https://group.example/all.csv", "cms_hpt"),
+    found("St Mary's Hospital", "https://group.example/all.csv", "cms_hpt"),
+    found("Far Away Rehab Hospital", "https://far.example/x.csv", "cms_hpt"),
+]
+
+
+def said(records: list[Found]) -> Merged:
+    return merged(on_roster(), [sighted(record, candidates()) for record in records], [])
+
+
+def test_records_of_one_hospital_become_one_and_each_fact_keeps_its_source() -> None:
+    central = said(SAID).known["470001"]
+    assert central.hospital.name == "CENTRAL VERMONT MEDICAL CENTER"
+    assert (central.hospital.address, central.field_sources["address"]) == (CENTRAL.address, "cms_roster")
+    assert (central.hospital.phone, central.field_sources["phone"]) == ("1", "pra")
+    assert (central.hospital.website, central.field_sources["website"]) == ("cv.example", "listing")
+    assert {"Central VT Med Center", "Central Vermont Medical Ctr"} <= set(central.other_names)
+    assert set(central.sources) == {"cms_hpt", "cms_roster", "listing", "pra"}
+    assert "county" not in central.field_sources
+
+
+def test_one_hospital_has_many_files_and_one_file_many_hospitals() -> None:
+    sightings = said(SAID).sightings
+    assert {(one.url, one.method) for one in sightings if one.hospital.hospital_id == "470001"} == {
+        ("https://cv.example/a.csv", "ccn"),
+        ("https://cv.example/b.csv", "ccn"),
+        ("https://cv.example/a.csv", "name+state"),
+    }
+    owners = {one.hospital.hospital_id for one in sightings if one.url == "https://group.example/all.csv"}
+    assert "470004" in owners
+    assert len(owners) == 2
+
+
+def test_a_ccn_the_roster_lacks_is_a_hospital_of_its_own() -> None:
+    told = said([found("Central Vermont Medical Center", "https://rehab.example/x.csv", "pra", "473025")])
+    assert [(one.hospital.hospital_id, one.method) for one in told.sightings] == [("473025", "ccn")]
+    assert told.new == {"473025"}
+    assert "470001" not in told.known
+
+
+def test_who_is_in_doubt_stays_apart() -> None:
+    (mary,) = [one for one in said(SAID).sightings if one.hospital.name == "St Mary's Hospital"]
+    assert mary.method == "source"
+    assert mary.hospital.hospital_id not in ("470002", "470003")
+
+
+def test_the_order_in_which_sources_answer_makes_no_difference_to_what_counts() -> None:
+    def facts(records: list[Found]) -> dict[str, tuple[Hospital, set[str], dict[str, str]]]:
+        known = said(records).known
+        return {key: (one.hospital, set(one.other_names), one.field_sources) for key, one in known.items()}
+
+    for seed in range(5):
+        shuffled = SAID.copy()
+        random.Random(seed).shuffle(shuffled)
+        assert facts(shuffled) == facts(SAID) == facts([*SAID, *SAID])
+
+
+def test_what_is_said_twice_is_neither_new_nor_updated() -> None:
+    first = said(SAID)
+    again = merged(on_roster() | first.known, first.sightings, [])
+    assert (again.new, again.updated) == (frozenset(), frozenset())
+    assert again.known == first.known
+
+
+def test_at_its_own_site_a_shorter_name_means_the_hospital_and_elsewhere_nobody() -> None:
+    at_home = candidates_of([on_roster()["470001"]])
+    here: Sighting = pointed(pointer("Central Vermont"), at_home, candidates())
+    assert (here.hospital.hospital_id, here.method) == ("470001", "domain+name")
+    there = pointed(pointer("Central Vermont"), candidates_of([]), candidates())
+    assert there.method == "source"
+    assert there.hospital.hospital_id.startswith("x")
+
+
+def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:
+    told = said([*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")])
+    assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
