@@ -189,6 +189,7 @@ def test_a_database_that_is_away_leaves_its_gauges_out_and_holds_up_no_scrape(
 
 
 PROOFS = {
+    test_a_running_job_that_does_not_get_on_is_told: ("jobs_still_seconds",),
     test_jobs_are_counted_in_the_ledger: ("jobs", "jobs_due", "jobs_oldest_seconds", "step_paused"),
     test_addresses_hosts_and_the_last_scan_are_counted_in_the_catalog: (
         "price_files", "hosts_resting", "last_scan_seconds",
