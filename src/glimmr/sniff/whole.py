@@ -16,6 +16,7 @@ from glimmr.sniff.writing import as_ascii, json_offset
 
 _ISAL_ERROR: type[Exception] = igzip.isal_zlib.IsalError  # pyright: ignore[reportAssignmentType] - its stub is wrong
 _TAIL_BYTES = 1 << 20
+_LARGEST_CELL = 131_072  # as the csv module has it, unless somebody in this process changes it
 _STEP_BYTES = 1 << 20
 _INFLATED_BYTES = 2 << 30  # two seconds' work, also where a bomb would go on for hours
 _BZIP2_END = 0x177245385090
@@ -160,9 +161,12 @@ def _delimited(head: bytes, tail: bytes) -> str | None:
     lines = tail.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     delimiter = max(",\t|;", key=head.decode("latin-1").count)
     try:
-        widths = [len(row) for row in csv.reader(io.StringIO("\n".join(lines[-20:])), delimiter=delimiter) if row]
-    except csv.Error:  # a cell larger than any price file's: an open quote, or no table at all
+        rows = [row for row in csv.reader(io.StringIO("\n".join(lines[-20:])), delimiter=delimiter) if row]
+    except csv.Error:
         return None
+    if any(len(cell) > _LARGEST_CELL for row in rows[-1:] for cell in row):
+        return None  # an open quote, or no table at all
+    widths = [len(row) for row in rows]
     if len(widths) < 4:
         return None
     before = widths[-4:-1]

@@ -1,6 +1,7 @@
 """Whether a file was cut."""
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
@@ -60,6 +61,15 @@ CASES = [
 def test_a_cut_file_says_so(tmp_path: Path, data: bytes, reason: str | None) -> None:
     (tmp_path / "file").write_bytes(data)
     assert whole(tmp_path / "file") == reason
+
+
+def test_a_cell_is_too_large_whatever_the_csv_module_is_told_in_this_process(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CSV + b'"' + b"a" * 200_000)
+    before = csv.field_size_limit(1 << 30)
+    try:
+        assert whole(tmp_path / "file") is None
+    finally:
+        csv.field_size_limit(before)
 
 
 def zst(data: bytes) -> bytes:
