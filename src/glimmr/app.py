@@ -16,11 +16,12 @@ from glimmr.errors import DiskFull, LocalFault, UsageError
 from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
-from glimmr.model import FileReport, Found, Skipped
-from glimmr.net import Client, redact
+from glimmr.model import FileReport
+from glimmr.net import Client
 from glimmr.pipeline import line, one_address, one_file, one_snapshot
 from glimmr.pipeline.delivery import Target
 from glimmr.pipeline.parts import Allowance, Parts
+from glimmr.pipeline.rehearsal import rehearse
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.query import PriceTable
@@ -296,27 +297,10 @@ def scan_summary(parts: Parts, since: datetime) -> dict[str, Any]:
 def dry_run(
     settings: Settings, asked: Sequence[tuple[str, str]], limit: int | None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Who has which address as the sources say, up to `limit` addresses; and the records skipped on the way, by reason.
-
-    Nothing is written.
-    """
+    """What a run would ask; see `pipeline.rehearsal`. Nothing is written."""
     with closing(Client(settings)) as client:
-        sources = enabled(settings)
         web = RunWeb(client, lambda **_: None, settings.scan_deadline_seconds)
-        found: dict[tuple[str, str], Found] = {}
-        addresses: set[str] = set()
-        skipped: Counter[str] = Counter()
-        for record in (record for name, place in asked for record in sources[name].find(place, web)):
-            if isinstance(record, Skipped):
-                skipped[record.reason] += 1
-            elif not isinstance(record, Found):
-                continue  # a hospital without an address
-            elif record.url not in addresses and len(addresses) == limit:
-                break
-            else:
-                addresses.add(record.url)
-                found[record.url, record.hospital.hospital_id] = record
-    return [{**asdict(record.hospital), "url": redact(record.url)} for record in found.values()], dict(skipped)
+        return rehearse(enabled(settings), web, asked, limit)
 
 
 async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:

@@ -23,6 +23,7 @@ from glimmr.world import Server, World, serve_in_thread, world
 from tests.support import line
 from tests.support.fleet import until
 from tests.support.http_server import HttpServer, redirect
+from tests.support.known import remember
 
 ILL, VENDOR = "files.vendor1.test", "files.vendor2.test"
 HOSPITAL = Hospital(hospital_id="470001", ccn="470001", name="St. Mary", state="VT")
@@ -63,7 +64,7 @@ def workers(count: int, url: str, folder: Path, server: Server, **settings: str)
 
 def put(database: Database, urls: Sequence[str]) -> None:
     found = [Found(hospital=HOSPITAL, url=url, source="listing") for url in urls]
-    keys = database.write(lambda c: catalog.remember(c, found, datetime.now(UTC)))
+    keys = database.write(lambda c: remember(c, found, datetime.now(UTC)))
     for key in keys:
         database.write(lambda c, key=key: ledger.enqueue(c, [_job(c, key)]))
 

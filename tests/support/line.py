@@ -35,7 +35,8 @@ HURRY = {
 
 
 def environment(server: Server | None = None, **more: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GLIMMR_")}
+    of_the_shell = {"COLUMNS", "LINES"}  # they would stand for a terminal's own size
+    clean = {n: value for n, value in os.environ.items() if not n.startswith("GLIMMR_") and n not in of_the_shell}
     return {**clean, **HURRY, **(server.settings if server else {}), **more}
 
 

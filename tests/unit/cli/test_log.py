@@ -36,11 +36,11 @@ def lines(said: Said) -> list[dict[str, Any]]:
 def test_where_no_person_reads_each_line_is_an_object_with_the_run_it_is_about(capsys: Said) -> None:
     log.configure(load())
     with bound_contextvars(**_RUN):
-        logging.getLogger("docket.worker").warning("gone: %s", "redis")
+        logging.getLogger("alembic.runtime").warning("gone: %s", "redis")
     logging.getLogger("glimmr.jobs").info("too quiet")
     (line,) = lines(capsys)
     assert list(line)[:4] == ["at", "level", "logger", "event"]
-    assert (line["level"], line["logger"], line["event"]) == ("warning", "docket.worker", "gone: redis")
+    assert (line["level"], line["logger"], line["event"]) == ("warning", "alembic.runtime", "gone: redis")
     assert {name: line[name] for name in ("job", "step", "attempt", "worker", "file")} == {
         "job": 7, "step": "parse", "attempt": 2, "worker": "w1", "file": "ab",
     }  # fmt: skip

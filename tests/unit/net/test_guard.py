@@ -1,5 +1,6 @@
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,30 +70,31 @@ class Canary:
     """Counts the connections that reach this machine."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self._from: list[int] = []
+        self._counted = threading.Condition()
         self._listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._count)
         self._thread.start()
 
     def _count(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            connection.close()
-            if self.seen < 0:
-                return
-            self.seen += 1
+        with suppress(OSError):  # it ends
+            while True:
+                connection, peer = self._listener.accept()
+                connection.close()
+                with self._counted:
+                    self._from.append(peer[1])
+                    self._counted.notify_all()
 
     def end(self) -> int:
         """How many came."""
-        socket.create_connection(("127.0.0.1", self.port)).close()  # whoever came before this one was counted
-        while self.seen == 0:
-            pass
-        seen, self.seen = self.seen - 1, -1
-        socket.create_connection(("127.0.0.1", self.port)).close()
+        with socket.create_connection(("127.0.0.1", self.port)) as last, self._counted:
+            ours = last.getsockname()[1]
+            assert self._counted.wait_for(lambda: ours in self._from, 10)  # whoever came before was counted before
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
-        return seen
+        return len(self._from) - 1
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ def upgrade() -> None:
         sa.Column("first_seen", _TIME, nullable=False),
         sa.Column("last_seen", _TIME, nullable=False),
         sa.Column("gone_at", _TIME, nullable=True),
-        sa.ForeignKeyConstraint(["price_file_id"], ["price_files.price_file_id"]),
-        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.hospital_id"]),
+        sa.ForeignKeyConstraint(["price_file_id"], ["price_files.price_file_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.hospital_id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("source", "place", "price_file_id", "hospital_id", name="pk_sightings"),
     )
     op.create_index("ix_sightings_price_file_id", "sightings", ["price_file_id"])
