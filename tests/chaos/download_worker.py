@@ -36,7 +36,7 @@ async def _download(settings: Settings, database: Database, client: Client, fold
         database,
         {"download": DownloadStep(parts)},
         {"download": settings.downloads},
-        decide=line._decider(settings),
+        decide=line.decider(settings),
         until_idle=True,
         stop=asyncio.Event(),
         terms=line._terms(settings),
