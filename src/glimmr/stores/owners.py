@@ -66,5 +66,17 @@ def give(connection: Connection, link: Link, hospital_id: str, file_id: str) -> 
     upsert(connection, _LINKS, [row])
 
 
+def left_for(connection: Connection, price_file_id: str) -> list[str]:
+    """The current snapshots of the addresses that hospitals have left for this one."""
+    statement = (
+        select(price_files.c.current_file_id)
+        .join(_LINKS, _LINKS.c.price_file_id == price_files.c.price_file_id)
+        .where(_LINKS.c.moved_to == price_file_id, price_files.c.current_file_id.is_not(None))
+        .distinct()
+        .order_by(price_files.c.current_file_id)
+    )
+    return list(connection.execute(statement).scalars())
+
+
 def _is(link: Link) -> ColumnElement[bool]:
     return and_(_LINKS.c.price_file_id == link.price_file_id, _LINKS.c.hospital_id == link.hospital_id)
