@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from glimmr.model import Found, Pointer, Skipped
-
-Record = TypeVar("Record")
+from glimmr.scan.source import Said
 
 # PostgreSQL takes no NUL, nobody takes half of a surrogate pair, and what else is here moves a terminal's cursor.
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]+")
@@ -15,9 +14,9 @@ _LONGEST_URL = 2500  # bytes: PostgreSQL's index takes 2,704; the longest of 5,1
 _ADDRESSES = frozenset(("url", "page_url", "hpt_url", "website"))
 
 
-def storable(record: Record) -> Record | Skipped:
+def storable(record: Said) -> Said:
     """The record with its texts so; one whose address is too long to be one is skipped for itself."""
-    clean = _clean(record, is_address=False)
+    clean: Said = _clean(record, is_address=False)
     if isinstance(clean, Found | Pointer) and len(clean.url.encode()) > _LONGEST_URL:
         name = clean.hospital.name if isinstance(clean, Found) else clean.location_name
         return Skipped(record=name, reason="its address is longer than any that is meant")

@@ -305,7 +305,11 @@ def _several(connection: Connection, statement: Any, ids: Sequence[str]) -> list
 
 def _pairs(connection: Connection, statement: Any, ids: Sequence[str]) -> set[tuple[str, str]]:
     """Address and hospital of the links that these addresses have already, as `statement` chooses them."""
-    return {(file, hospital) for part in _parts(ids) for file, hospital in connection.execute(statement, {"ids": part})}
+    return {
+        (row.price_file_id, row.hospital_id)
+        for part in _parts(ids)
+        for row in connection.execute(statement, {"ids": part})
+    }
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
