@@ -147,7 +147,7 @@ class PublishStep:
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
             must_be_known(connection, key)
-            formers = [snapshots.point(connection, key, file_id, now), *give_way(connection, key)]
+            formers = [snapshots.point(connection, key, file_id, now), *give_way(connection, key, now)]
             if facts.short:
                 snapshots.put_finding(connection, file_id, "GL-SHRINK", "warning", facts.short)
             catalog.end(

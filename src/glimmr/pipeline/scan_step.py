@@ -111,7 +111,7 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
     for to in sorted(set(seen.moved.values())):
-        changed |= set(give_way(connection, to))
+        changed |= set(give_way(connection, to, now))
     sightings.renamed(connection, source, told.renamed, now)
     if scanned.listed:
         changed |= _identify(connection, told, now)

@@ -14,7 +14,7 @@ from glimmr.stores.tables import (
     sightings,
     snapshots,
 )
-from glimmr.stores.trust import GAVE_WAY, TRUSTED
+from glimmr.stores.trust import TRUSTED
 
 _LINKS = price_file_hospitals
 _CHUNK = 500
@@ -38,7 +38,7 @@ _ADDRESSES = (
         _LINKS.c.verified_method,
         _LINKS.c.verified_score,
         TRUSTED.label("believed"),
-        GAVE_WAY.label("gave_way"),
+        _LINKS.c.gave_way_at.is_not(None).label("gave_way"),
         exists().where(_OF_SIGHTING).label("was_named"),
         exists().where(_OF_SIGHTING, sightings.c.gone_at.is_(None)).label("is_named"),
         price_files.c.url,

@@ -179,7 +179,7 @@ def _write_links(
     )
     for file, hospital in _pairs(connection, _LEFT, list({file for file, _ in links})) & links.keys():
         here = price_file_hospitals.c.price_file_id == file, price_file_hospitals.c.hospital_id == hospital
-        connection.execute(update(price_file_hospitals).where(*here).values(moved_to=None))
+        connection.execute(update(price_file_hospitals).where(*here).values(moved_to=None, gave_way_at=None))
     rows = [
         {
             "source": source,

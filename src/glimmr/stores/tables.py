@@ -109,6 +109,7 @@ price_file_hospitals = Table(
     Column("verified_method", String),  # what of it agreed; NULL: nothing did
     Column("verified_score", Float),
     Column("moved_to", String, index=True),  # the address that took its place for this hospital; others may stay
+    Column("gave_way_at", UtcTime),  # since then that address has the hospital's prices
 )
 
 sightings = Table(
