@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         description="CMS's list of its datasets, where the hospital enrollments (NPIs, other names) are found by title."
         " `off`: nobody is asked for them.",
     )
-    scans: int = Field(1, ge=1, le=64, description="Scans (a source asked about one place) at a time.")
+    scans: int = Field(4, ge=1, le=64, description="Scans (a source asked about one place) at a time.")
     downloads: int = Field(2, ge=1, le=64, description="Downloads at a time.")
     parses: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

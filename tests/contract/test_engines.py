@@ -154,6 +154,30 @@ def test_a_full_worker_is_sent_no_more_and_others_get_the_rest(database: Databas
     assert states(database) == {"done": 8}
 
 
+def test_who_leads_has_jobs_carried_also_to_steps_that_only_others_have_slots_for(
+    database: Database, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (dispatcher, doorbells):
+        monkeypatch.setattr(module, "LOST_SECONDS", 60.0)
+    steps = {"toy": Toy(), "second": Toy()}
+    workers = "SELECT count(*) FROM workers"
+
+    async def trickle() -> float:
+        stop, running = asyncio.Event(), list[asyncio.Task[None]]()
+        for number, slots in enumerate(({"toy": 1}, {"second": 1}), start=1):  # the first one leads
+            options: Any = {"engine": make(), "until_idle": False, "stop": stop}
+            running.append(asyncio.create_task(work_off(database, steps, slots, **options)))
+            await until(lambda number=number: database.read(lambda c: c.exec_driver_sql(workers).scalar()) == number)
+        await asyncio.sleep(1.0)  # long enough that docket waits for messages
+        await asyncio.to_thread(put, database, NewJob(step="second"))
+        seconds = await until(lambda: steps["second"].ran)
+        stop.set()
+        await asyncio.gather(*running)
+        return seconds
+
+    assert asyncio.run(trickle()) < 5.0
+
+
 def test_stopping_is_clean(database: Database, make: Make, request: pytest.FixtureRequest) -> None:
     async def listen(job: Job, tell: Tell) -> Result:
         while True:

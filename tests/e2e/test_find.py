@@ -124,7 +124,7 @@ def test_one_hospital_is_told_with_the_source_of_each_field(town: Town) -> None:
     told = town.told("hospital", "470001")
     assert told["name"] == "GENERAL HOSPITAL"
     assert told["field_sources"]["name"] == "cms_roster"
-    assert told["other_names"] == ["General\x1b[2J Hospital"]
+    assert told["other_names"] == ["General [2J Hospital"]
     (address,) = told["addresses"]
     assert (address["standing"], address["match_method"], address["verified_method"]) == (
         "prices",

@@ -154,3 +154,29 @@ def test_pra_is_asked_at_its_pace_as_it_counts_itself(
     # The moments are taken apart; on the way each may be late by a little, which brings two nearer together.
     assert searches[-1] - searches[0] > 0.9 * delay_seconds * (len(searches) - 1)
     assert all(later > earlier for earlier, later in pairwise(searches))
+
+
+RUNS = "SELECT ended_as FROM attempts JOIN jobs ON jobs.id = job_id WHERE step = 'scan'"
+
+
+def ended(tmp_path: Path, **more: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """How two states of PRA's ended that were scanned one after the other, and every run of a job."""
+    with serve_in_thread(world(seed=3, n=59, mix="scan"), pra=ROOMY) as server:
+        settings = scanning.settings_of(server, tmp_path, sources="pra", pra_requests=ROOMY.requests, **more)
+        scanning.scan(settings, "VT", "NH")
+        with closing(fleet.database(settings)) as database:
+            answers = rows(database, "SELECT place, outcome, reason FROM source_answers")
+            runs = rows(database, RUNS)
+    return {row["place"]: (row["outcome"], row["reason"]) for row in answers}, [row["ended_as"] for row in runs]
+
+
+def test_a_scan_that_waits_for_longer_than_its_lease_keeps_it(tmp_path: Path) -> None:
+    answers, runs = ended(tmp_path, pra_delay_seconds=2.5, lease_seconds=1.0)
+    assert answers == dict.fromkeys(("VT", "NH"), ("ok", ""))
+    assert runs == ["ok", "ok"]
+
+
+def test_a_scan_that_takes_longer_than_it_may_is_given_up_with_its_reason(tmp_path: Path) -> None:
+    answers, runs = ended(tmp_path, pra_delay_seconds=60, scan_deadline_seconds=2.0, max_attempts=1, patience_seconds=0)
+    assert sorted(answers.values()) == [("ok", ""), ("unreachable", "deadline")]
+    assert len(runs) == 2

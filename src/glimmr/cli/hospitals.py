@@ -9,6 +9,7 @@ from glimmr.cli import show
 from glimmr.cli.look import AsJson, Data
 
 _ID_LETTERS = 9
+_BEFORE_DETAIL = {"moved": "to ", "renamed": "was "}
 _METHODS = {"ccn": "its CCN", "source": "the source alone"}
 State = Annotated[str | None, typer.Option(help="Only hospitals of this state or territory (code or name).")]
 
@@ -212,8 +213,9 @@ def _history(told: Sequence[Mapping[str, Any]]) -> None:
         typer.echo("\nhistory")
     for one in told:
         said = f" ({one['source']})" if one["source"] else ""
-        more = f" {'to ' if one['what'] == 'moved' else ''}{show.clean(one['detail'])}" if one["detail"] else ""
-        typer.echo(f"  {show.moment(one['at'])} {one['what']}{said}: {show.clean(one['url'])}{more}")
+        about = [show.clean(one["url"])] if one["url"] else []
+        about += [f"{_BEFORE_DETAIL.get(one['what'], '')}{show.clean(one['detail'])}"] if one["detail"] else []
+        typer.echo(f"  {show.moment(one['at'])} {one['what']}{said}: {' '.join(about)}")
 
 
 def answers(told: Sequence[Mapping[str, Any]]) -> None:

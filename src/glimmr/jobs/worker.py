@@ -118,7 +118,8 @@ class _Worker:
         self._runs = Runs()
         self._slots = {step: count for step, count in slots.items() if step in steps}
         self._unrung = unrung
-        self._rung = {step: count for step, count in self._slots.items() if step not in unrung}
+        # Who leads rings for all: also for steps that only others have slots for.
+        self._rung = {step: self._slots.get(step, 0) for step in steps if step not in unrung}
         self._dispatcher = Dispatcher(database, engine, self._slots, terms, self._in_thread, unrung=unrung)
         self._doorbells = Doorbells(database, engine, self._rung, terms, self._in_thread)
         self._leadership = Leadership(database)

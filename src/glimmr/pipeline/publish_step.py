@@ -18,10 +18,11 @@ from glimmr.pipeline.download_step import (
     publish_job,
     reconcile_job,
 )
+from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.whose import settle
 from glimmr.publish import publish, reassign, retract
-from glimmr.stores import catalog, sightings, snapshots
+from glimmr.stores import catalog, snapshots
 from glimmr.stores.database import Connection
 from glimmr.stores.lake import Lake, Sizes
 
@@ -146,7 +147,7 @@ class PublishStep:
         def apply(connection: Connection) -> Sequence[NewJob]:
             now = utcnow()
             must_be_known(connection, key)
-            formers = [snapshots.point(connection, key, file_id, now), *_retire_moved(connection, key)]
+            formers = [snapshots.point(connection, key, file_id, now), *give_way(connection, key, now)]
             if facts.short:
                 snapshots.put_finding(connection, file_id, "GL-SHRINK", "warning", facts.short)
             catalog.end(
@@ -196,17 +197,6 @@ class PublishStep:
             return []
         catalog.begin(connection, [key])
         return [publish_job(file_id, key)]
-
-
-def _retire_moved(connection: Connection, key: str) -> list[str | None]:
-    """The addresses whose place this one has taken give way, now that it has prices. Returns their snapshots."""
-    formers: list[str | None] = []
-    for former in sightings.moved_to(connection, key):
-        address = catalog.address(connection, former)
-        if address is not None and address.current_file_id is not None:
-            formers.append(snapshots.leave(connection, former))
-            catalog.end(connection, former, Outcome.GONE, "moved", message="the prices have another address now")
-    return formers
 
 
 def _short(address: catalog.Address, row: dict[str, Any]) -> str | None:

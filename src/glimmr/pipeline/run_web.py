@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from glimmr.errors import DeadlineExceeded
 from glimmr.net import Client, Reply
+from glimmr.scan.source import LARGEST_ANSWER_BYTES
 
 _WAKE_SECONDS = 0.2  # how soon a pause notices that the run should stop
 
@@ -18,12 +19,24 @@ class RunWeb:
         self._until = time.monotonic() + deadline_seconds
 
     def ask(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        most_bytes: int = LARGEST_ANSWER_BYTES,
     ) -> tuple[bytes, Mapping[str, str]]:
         """A small answer; see `scan.Web`."""
         left_seconds = self._left_seconds()
         reply = self._client.get_bytes(
-            url, method=method, headers=headers, body=body, tell=self._tell, deadline_seconds=left_seconds
+            url,
+            method=method,
+            headers=headers,
+            body=body,
+            tell=self._tell,
+            max_bytes=most_bytes,
+            deadline_seconds=left_seconds,
         )
         return reply.body, reply.headers
 

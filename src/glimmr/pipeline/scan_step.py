@@ -11,6 +11,7 @@ from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Known
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
+from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
@@ -109,6 +110,9 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     seen = sightings.see(connection, source, place, told.sightings, now)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
+    for to in sorted(set(seen.moved.values())):
+        changed |= set(give_way(connection, to, now))
+    sightings.renamed(connection, source, told.renamed, now)
     if scanned.listed:
         changed |= _identify(connection, told, now)
     sightings.answered(
@@ -120,7 +124,8 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
         message=_said(scanned),
         found=len(seen.ids),
         listed=len(scanned.listed),
-        new=len(seen.new) + len(told.new),
+        new=len(seen.new),
+        new_hospitals=len(told.new),
         updated=len(seen.updated) + len(told.updated),
         skipped=scanned.reasons,
         tried=[{"url": one.url, "answer": one.answer, "verdict": one.verdict} for one in scanned.tried],

@@ -85,6 +85,9 @@ class Candidates:
     def __contains__(self, hospital_id: str) -> bool:
         return hospital_id in self._by_id
 
+    def __len__(self) -> int:
+        return len(self._by_id)
+
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._by_id.values())
 

@@ -16,7 +16,7 @@ from glimmr.sniff import HEAD_BYTES, Kind, sniff
 from glimmr.sniff.kinds import utf16_encoding
 
 MOST_BYTES = 2**20  # 185 locations, the most that were seen in one file, are 60 KB
-MOST_RECORDS = 10_000
+MOST_RECORDS = 2_000
 _EXAMPLES = 5
 _VALUE_CHARACTERS = 200  # of an example
 _MOST_PROSE = 1000  # lines below one value that are looked at

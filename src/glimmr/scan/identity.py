@@ -44,4 +44,4 @@ def hospital_id(ccn: str | None, *facts: str | None) -> str:
     if ccn:
         return ccn
     folded = "|".join(" ".join((fact or "").casefold().split()) for fact in facts)
-    return "x" + hashlib.sha256(folded.encode()).hexdigest()[:15]
+    return "x" + hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:15]

@@ -16,6 +16,8 @@ _RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing"
 _FIELDS = tuple(one.name for one in fields(Hospital) if one.name != "hospital_id")
 _LIKE_AT_HOME = 0.35  # at a hospital's own site a name of this likeness means it, where no other one there is near
 _MARGIN = 0.1
+_LONGEST_HOST = 253  # characters (RFC 1035 §3.1)
+_FEW = 200  # hospitals of one site; the most that were seen are 185
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Merged:
     known: dict[str, Known]
     new: frozenset[str]
     updated: frozenset[str]
+    renamed: Mapping[str, str]  # hospital → its former name, where whoever gave that calls it otherwise now
 
 
 def sighted(found: Found, candidates: Candidates) -> Sighting:
@@ -75,17 +78,15 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Si
 
 
 def _at_home(name: str, at_home: Candidates) -> Match | None:
-    likest = sorted(((at_home.likeness((name,), one.hospital.hospital_id), one) for one in at_home), key=_first)
+    # Of a site with more, those that share no rare word are not looked at: 10,000 against 10,000 would never end.
+    ids = [one.hospital.hospital_id for one in at_home] if len(at_home) <= _FEW else at_home.near((name,), None, "")
+    likest = sorted((at_home.likeness((name,), key), key) for key in ids)
     if not likest or likest[-1][0] < _LIKE_AT_HOME:
         return None
     if len(likest) > 1 and likest[-1][0] - likest[-2][0] < _MARGIN:
         return None
-    score, one = likest[-1]
-    return Match(hospital_id=one.hospital.hospital_id, method="domain+name", score=round(score, 3))
-
-
-def _first(pair: tuple[float, Any]) -> float:
-    return pair[0]
+    score, key = likest[-1]
+    return Match(hospital_id=key, method="domain+name", score=round(score, 3))
 
 
 def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:
@@ -102,7 +103,14 @@ def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: I
         known=known,
         new=new,
         updated=frozenset(key for key in known if key not in new and known[key].hospital != before[key].hospital),
+        renamed={key: one.hospital.name for key, one in before.items() if key in known and _renamed(one, known[key])},
     )
+
+
+def _renamed(before: Known, now: Known) -> bool:
+    """A name that is another's word, because that counts more, is no new one; nor one in other letters."""
+    same = " ".join(before.hospital.name.casefold().split()) == " ".join(now.hospital.name.casefold().split())
+    return not same and before.field_sources.get("name") == now.field_sources.get("name")
 
 
 def _with(known: Known | None, hospital: Hospital, source: str, names: Iterable[str]) -> Known:
@@ -150,9 +158,12 @@ def site_of(hospital: Hospital) -> str | None:
 
 def _domain(address: str | None) -> str | None:
     text = (address or "").strip().lower()
-    host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return None
     host = host.removeprefix("www.")
-    return host if "." in host and not vendor_of(host) else None
+    return host if "." in host and len(host) <= _LONGEST_HOST and not vendor_of(host) else None
 
 
 def sites_named(sightings: Iterable[Sighting], known: Mapping[str, Known]) -> list[str]:

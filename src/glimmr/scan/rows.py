@@ -78,7 +78,8 @@ def _delimited(text: str) -> Rows:
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    first = next((line for line in text.splitlines() if line.strip() and not _SEPARATOR_LINE.fullmatch(line)), "")
+    lines = (line.strip() for line in io.StringIO(text, newline=None))
+    first = next((line for line in lines if line and not _SEPARATOR_LINE.fullmatch(line)), "")
     # Strict, because a missing closing quote would swallow all rows up to the next quote without a word.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count), strict=True)
     begun = 1
@@ -102,6 +103,8 @@ def _json(text: str) -> Rows:
     """One document (a list of objects, or an object that holds one), or an object in each line."""
     try:
         numbered = list(enumerate(_objects(json.loads(text)), start=1))
+    except RecursionError as error:
+        raise BrokenList("is no JSON list: it is nested too deeply") from error
     except json.JSONDecodeError as error:
         numbered = _json_lines(text, error)
     return _of_objects(numbered)
@@ -114,8 +117,9 @@ def _json_lines(text: str, whole: json.JSONDecodeError) -> list[tuple[int, Any]]
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             numbered += [(number, json.loads(line))] if line.strip() else []
-        except json.JSONDecodeError as error:
-            raise BrokenList(f"line {number} is no JSON: {error.msg}") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            said = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+            raise BrokenList(f"line {number} is no JSON: {said}") from error
     return numbered
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from glimmr import events
 from glimmr.model import Found, Listed, Pointer, Skipped, Tried
 from glimmr.scan.source import Source, Web
+from glimmr.scan.storable import storable
+
+_MOST_REASONS = 20  # that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,14 @@ class Scanned:
     @property
     def reasons(self) -> dict[str, int]:
         """Why records could not be used, and how many, the commonest first."""
-        return dict(Counter(record.reason for record in self.skipped).most_common())
+        told = Counter(record.reason for record in self.skipped).most_common()
+        rest = sum(count for _, count in told[_MOST_REASONS:])
+        return dict(told[:_MOST_REASONS]) | ({"other reasons": rest} if rest else {})
 
 
 def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
     """Everything `source` knows of `place`. Raises a GlimmrError when it cannot say."""
-    said = list(source.find(place, web))
+    said = [storable(record) for record in source.find(place, web)]
     scanned = Scanned(
         found=tuple(record for record in said if isinstance(record, Found)),
         skipped=tuple(record for record in said if isinstance(record, Skipped)),

@@ -14,13 +14,23 @@ EVERYWHERE = "all"
 """The place that means every state, for a source that can be asked so."""
 
 
+LARGEST_ANSWER_BYTES = 16 * 2**20
+"""The roster is 1.4 MB, a state of PRA's less. As many bytes of nothing but small records still fit into memory."""
+
+
 class Web(Protocol):
     """The web as one run of a scan sees it: every call keeps the job's lease, and raises when the run should stop."""
 
     def ask(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        most_bytes: int = LARGEST_ANSWER_BYTES,
     ) -> tuple[bytes, Mapping[str, str]]:
-        """A small answer's body and headers (their names in lower case). Raises a FetchError."""
+        """An answer's body and headers (their names in lower case). Raises a FetchError: FileTooLarge one with more."""
         ...
 
     def visit(self, url: str, *, most_bytes: int) -> Reply:

@@ -24,8 +24,9 @@ _OF = (
     .where(source_answers.c.source == bindparam("source"), source_answers.c.answered_at.is_not(None))
     .order_by(source_answers.c.place)
 )
+_WHOSE = func.coalesce(address_changes.c.price_file_id, address_changes.c.hospital_id)
 _CHANGED = (
-    select(address_changes.c.what, func.count(distinct(address_changes.c.price_file_id)))
+    select(address_changes.c.what, func.count(distinct(_WHOSE)))
     .where(address_changes.c.at >= bindparam("moment"))
     .group_by(address_changes.c.what)
 )
@@ -50,7 +51,7 @@ def said_by(connection: Connection, source: str) -> dict[str, datetime]:
 
 
 def changes_since(connection: Connection, moment: datetime) -> dict[str, int]:
-    """How many addresses are new, moved, unlisted, gone or back since then."""
+    """How many addresses are new, moved, unlisted, gone or back since then, and how many hospitals are renamed."""
     return dict(connection.execute(_CHANGED, {"moment": moment}).all())
 
 

@@ -1,11 +1,13 @@
 """Which hospitals an address is said to be of, and what the file's own header says to that."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
 from glimmr.stores.catalog import upsert
 from glimmr.stores.tables import price_file_hospitals, price_files
+from glimmr.stores.trust import proven
 
 _LINKS = price_file_hospitals
 _UNVERIFIED = (
@@ -64,6 +66,31 @@ def give(connection: Connection, link: Link, hospital_id: str, file_id: str) -> 
         "verified_by": file_id,
     }
     upsert(connection, _LINKS, [row])
+
+
+def leave_for(connection: Connection, price_file_id: str, now: datetime) -> list[str]:
+    """Hospitals that have moved to this address, which has prices of theirs, have none at their former ones any more.
+
+    Returns the snapshots whose hospitals are others because of it.
+    """
+    left = (_LINKS.c.moved_to == price_file_id, _LINKS.c.gave_way_at.is_(None), _is_proven_at(price_file_id))
+    before = (
+        select(price_files.c.current_file_id)
+        .join(_LINKS, _LINKS.c.price_file_id == price_files.c.price_file_id)
+        .where(*left, price_files.c.current_file_id.is_not(None))
+        .distinct()
+        .order_by(price_files.c.current_file_id)
+    )
+    changed = list(connection.execute(before).scalars())
+    connection.execute(update(_LINKS).where(*left).values(gave_way_at=now))
+    return changed
+
+
+def _is_proven_at(price_file_id: str) -> ColumnElement[bool]:
+    """Whether the link's hospital is for sure among those that this address is of."""
+    newer = _LINKS.alias("newer")
+    hospitals = select(newer.c.hospital_id).where(newer.c.price_file_id == price_file_id, proven(newer))
+    return _LINKS.c.hospital_id.in_(hospitals)
 
 
 def _is(link: Link) -> ColumnElement[bool]:

@@ -38,6 +38,7 @@ _ADDRESSES = (
         _LINKS.c.verified_method,
         _LINKS.c.verified_score,
         TRUSTED.label("believed"),
+        _LINKS.c.gave_way_at.is_not(None).label("gave_way"),
         exists().where(_OF_SIGHTING).label("was_named"),
         exists().where(_OF_SIGHTING, sightings.c.gone_at.is_(None)).label("is_named"),
         price_files.c.url,
@@ -47,7 +48,7 @@ _ADDRESSES = (
         price_files.c.reason,
         price_files.c.message,
         price_files.c.next_try_at,
-        price_files.c.moved_to,
+        func.coalesce(_LINKS.c.moved_to, price_files.c.moved_to).label("moved_to"),
         price_files.c.current_file_id,
         price_files.c.first_seen,
         price_files.c.last_seen,
@@ -94,6 +95,7 @@ _SNAPSHOTS = (
 )
 _CHANGES = (
     select(
+        address_changes.c.id,
         address_changes.c.at,
         address_changes.c.what,
         address_changes.c.source,
@@ -103,6 +105,14 @@ _CHANGES = (
     .where(address_changes.c.price_file_id.in_(_AMONG))
     .order_by(address_changes.c.id)
 )
+_RENAMED = select(
+    address_changes.c.id,
+    address_changes.c.at,
+    address_changes.c.what,
+    address_changes.c.source,
+    address_changes.c.detail,
+    address_changes.c.price_file_id,
+).where(address_changes.c.hospital_id == bindparam("hospital_id"), address_changes.c.price_file_id.is_(None))
 _HEADERS = select(snapshots.c.file_id, snapshots.c.hospital_name, snapshots.c.location_names).where(
     snapshots.c.file_id.in_(_AMONG)
 )
@@ -117,7 +127,8 @@ def everybody(connection: Connection, state: str | None = None) -> list[dict[str
 def addresses(connection: Connection, state: str | None = None) -> list[dict[str, Any]]:
     """Every address that was ever said to be a hospital's (of one state), and how both stand.
 
-    `believed`: the file's header does not speak against it; `is_named`: some source still says so.
+    `believed`: the file's header does not speak against it; `is_named`: some source still says so; `gave_way`: for this
+    hospital another address has the prices now.
     """
     statement, given = (_ADDRESSES_IN_STATE, {"state_of_hospital": state}) if state else (_ADDRESSES, {})
     return [dict(row) for row in connection.execute(statement, given).mappings()]
@@ -138,9 +149,10 @@ def snapshots_at(connection: Connection, price_file_ids: Collection[str]) -> lis
     return list(_several(connection, _SNAPSHOTS, price_file_ids))
 
 
-def changes_at(connection: Connection, price_file_ids: Collection[str]) -> list[dict[str, Any]]:
-    """What happened to these addresses, the oldest first."""
-    return list(_several(connection, _CHANGES, price_file_ids))
+def history(connection: Connection, hospital_id: str, price_file_ids: Collection[str]) -> list[dict[str, Any]]:
+    """What happened to these addresses, and to the hospital's name, the oldest first."""
+    renamed = map(dict, connection.execute(_RENAMED, {"hospital_id": hospital_id}).mappings())
+    return sorted([*_several(connection, _CHANGES, price_file_ids), *renamed], key=lambda change: change["id"])
 
 
 def headers(connection: Connection, file_ids: Collection[str]) -> dict[str, dict[str, Any]]:

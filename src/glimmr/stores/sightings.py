@@ -1,7 +1,7 @@
 """Which source named which address for which hospital, how each answered, and what that changed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,25 @@ _MOVE = (
     )
     .values(moved_to=bindparam("to"))
 )
+_MOVE_LINK = (
+    update(price_file_hospitals)
+    .where(
+        price_file_hospitals.c.price_file_id == bindparam("file"),
+        price_file_hospitals.c.hospital_id == bindparam("hospital"),
+        ~exists().where(
+            sightings.c.price_file_id == price_file_hospitals.c.price_file_id,
+            sightings.c.hospital_id == price_file_hospitals.c.hospital_id,
+            sightings.c.gone_at.is_(None),
+        ),
+    )
+    .values(moved_to=bindparam("to"))
+)
+_STAYS = (
+    update(price_files)
+    .where(price_files.c.price_file_id.in_(bindparam("ids", expanding=True)), price_files.c.moved_to.is_not(None))
+    .values(moved_to=None)
+)
+_LEFT = _LINKED.where(price_file_hospitals.c.moved_to.is_not(None))
 _SOURCES = (
     select(sightings.c.source, sightings.c.place, func.max(source_answers.c.asked_at))
     .outerjoin(
@@ -72,21 +91,22 @@ class Seen:
     new: set[str]
     updated: set[str]  # known addresses that have another hospital now
     gone: list[tuple[str, str]]  # address and hospital that are not named any more
-    moved: dict[str, str] = field(default_factory=dict[str, str])  # former address → the one that took its place
+    # former address and hospital → the address that took its place for this hospital
+    moved: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
 
 def see(connection: Connection, source: str, place: str, said: Sequence[Sighting], now: datetime) -> Seen:
     """Write down what a source said of a place: nothing is deleted, and an answer that names nobody changes nothing.
 
-    What it named before and names no more is noted; where a hospital lost its one address there and got one other, the
-    address has moved, unless another source still names it.
+    What it named before and names no more is noted; where a hospital lost its one address there and got one other, that
+    has moved for it, unless another source still names it; the address as such, when it has for all of its hospitals.
     """
     if not said:
         return Seen([], set(), set(), [])
     links = {(price_file_id(one.url), one.hospital.hospital_id): one for one in said}
     ids = list(dict.fromkeys(key for key, _ in links))
     known = set(_several(connection, _KNOWN, ids))
-    linked = _pairs(connection, ids)
+    linked = _pairs(connection, _LINKED, ids)
     before = {(file, hospital) for file, hospital in connection.execute(_LIVE, {"source": source, "place": place})}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
@@ -103,18 +123,20 @@ def see(connection: Connection, source: str, place: str, said: Sequence[Sighting
         _moved(gone, [pair for pair in links if pair not in before]),
     )
     _note(connection, source, seen, links, now)
-    for former, to in seen.moved.items():
-        connection.execute(_MOVE, {"id": former, "to": to})
+    for (former, hospital), to in seen.moved.items():
+        connection.execute(_MOVE_LINK, {"file": former, "hospital": hospital, "to": to})
+        if all(seen.moved.get(pair) == to for pair in gone if pair[0] == former):
+            connection.execute(_MOVE, {"id": former, "to": to})
     return seen
 
 
-def _moved(gone: Iterable[tuple[str, str]], fresh: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _moved(gone: Iterable[tuple[str, str]], fresh: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Where a hospital lost one address and got one: from which to which."""
     lost, got = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     for pairs, by_hospital in ((gone, lost), (fresh, got)):
         for file, hospital in pairs:
             by_hospital[hospital].append(file)
-    return {files[0]: got[key][0] for key, files in lost.items() if len(files) == 1 == len(got.get(key, ()))}
+    return {(files[0], key): got[key][0] for key, files in lost.items() if len(files) == 1 == len(got.get(key, ()))}
 
 
 def _write_addresses(connection: Connection, links: Mapping[tuple[str, str], Sighting], now: datetime) -> None:
@@ -132,11 +154,8 @@ def _write_addresses(connection: Connection, links: Mapping[tuple[str, str], Sig
         for (file, _), one in links.items()
     }
     upsert(connection, price_files, list(rows.values()), replace=("last_seen", "page_url", "source_bytes"))
-    connection.execute(
-        update(price_files)
-        .where(price_files.c.price_file_id.in_(rows), price_files.c.moved_to.is_not(None))
-        .values(moved_to=None)
-    )
+    for part in _parts(list(rows)):
+        connection.execute(_STAYS, {"ids": part})
 
 
 def _write_links(
@@ -158,6 +177,9 @@ def _write_links(
         ],
         replace=("location_name",),
     )
+    for file, hospital in _pairs(connection, _LEFT, list({file for file, _ in links})) & links.keys():
+        here = price_file_hospitals.c.price_file_id == file, price_file_hospitals.c.hospital_id == hospital
+        connection.execute(update(price_file_hospitals).where(*here).values(moved_to=None, gave_way_at=None))
     rows = [
         {
             "source": source,
@@ -195,9 +217,16 @@ def _note(
         if file in seen.new
     ]
     for file, hospital in seen.gone:
-        to = seen.moved.get(file)
+        to = seen.moved.get((file, hospital))
         what, detail = ("moved", to) if to else ("unlisted", "")
         rows.append({"price_file_id": file, "hospital_id": hospital, "what": what, "detail": detail})
+    if rows:
+        connection.execute(address_changes.insert(), [row | {"at": now, "source": source} for row in rows])
+
+
+def renamed(connection: Connection, source: str, former: Mapping[str, str], now: datetime) -> None:
+    """Hospitals are called otherwise than `former` says, by the source that gave them that name."""
+    rows = [{"hospital_id": key, "what": "renamed", "detail": name} for key, name in former.items()]
     if rows:
         connection.execute(address_changes.insert(), [row | {"at": now, "source": source} for row in rows])
 
@@ -227,12 +256,13 @@ def answered(connection: Connection, source: str, place: str, now: datetime, *, 
         "found": 0,
         "listed": 0,
         "new": 0,
+        "new_hospitals": 0,
         "updated": 0,
         "skipped": {},
         "tried": [],
     } | facts
     kept = ("asked_at", "answered_at", "outcome", "reason", "message")
-    more = ("found", "listed", "new", "updated", "skipped", "tried") if said else ()
+    more = ("found", "listed", "new", "new_hospitals", "updated", "skipped", "tried") if said else ()
     upsert(connection, source_answers, [row], replace=(*kept, *more))
 
 
@@ -270,13 +300,17 @@ def moved_to(connection: Connection, price_file_id: str) -> list[str]:
 
 
 def _several(connection: Connection, statement: Any, ids: Sequence[str]) -> list[str]:
-    parts = (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))
-    return [key for part in parts for key in connection.execute(statement, {"ids": part}).scalars()]
+    return [key for part in _parts(ids) for key in connection.execute(statement, {"ids": part}).scalars()]
 
 
-def _pairs(connection: Connection, ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Address and hospital of the links that these addresses have already."""
-    parts = (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))
+def _pairs(connection: Connection, statement: Any, ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Address and hospital of the links that these addresses have already, as `statement` chooses them."""
     return {
-        (row.price_file_id, row.hospital_id) for part in parts for row in connection.execute(_LINKED, {"ids": part})
+        (row.price_file_id, row.hospital_id)
+        for part in _parts(ids)
+        for row in connection.execute(statement, {"ids": part})
     }
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))

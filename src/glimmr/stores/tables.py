@@ -108,6 +108,8 @@ price_file_hospitals = Table(
     Column("verified_by", String),  # the snapshot whose header was asked whether the prices are this hospital's
     Column("verified_method", String),  # what of it agreed; NULL: nothing did
     Column("verified_score", Float),
+    Column("moved_to", String, index=True),  # the address that took its place for this hospital; others may stay
+    Column("gave_way_at", UtcTime),  # since then that address has the hospital's prices
 )
 
 sightings = Table(
@@ -135,20 +137,21 @@ source_answers = Table(
     Column("message", String, nullable=False),
     Column("found", Integer, nullable=False),
     Column("listed", Integer, nullable=False),
-    Column("new", Integer, nullable=False),
+    Column("new", Integer, nullable=False),  # addresses
+    Column("new_hospitals", Integer, nullable=False, server_default="0"),
     Column("updated", Integer, nullable=False),
     Column("skipped", JSON, nullable=False),  # reason → how many
     Column("tried", JSON, nullable=False),  # what was asked on the way, and what it said
 )
 
 address_changes = Table(
-    "address_changes",  # the history of every address
+    "address_changes",  # the history of every address, and of the names of hospitals
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("price_file_id", String, nullable=False, index=True),
+    Column("price_file_id", String, index=True),  # NULL: it happened to the hospital itself
     Column("hospital_id", String, index=True),
     Column("at", UtcTime, nullable=False),
-    Column("what", String, nullable=False),  # new, unlisted, moved, back, gone
+    Column("what", String, nullable=False),  # new, unlisted, moved, back, gone; renamed
     Column("source", String),
     Column("detail", String, nullable=False),
 )

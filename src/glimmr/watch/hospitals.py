@@ -78,7 +78,7 @@ def one(connection: Connection, wanted: str, today: date) -> dict[str, Any]:
             {**snapshot, "is_current": bool(snapshot["is_current"])}
             for snapshot in register.snapshots_at(connection, ids)
         ],
-        "history": history(connection, ids),
+        "history": history(connection, key, ids),
         "answers": said_about(connection, row),
     }
 
@@ -138,15 +138,18 @@ def _header(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"hospital_name": said["hospital_name"], "location_names": said["location_names"] or []}
 
 
-def history(connection: Connection, ids: Collection[str]) -> list[dict[str, Any]]:
-    """What happened to these addresses, the oldest first; where one moved to, as an address."""
-    changes = register.changes_at(connection, ids)
+def history(connection: Connection, key: str, ids: Collection[str]) -> list[dict[str, Any]]:
+    """What happened to a hospital and its addresses, the oldest first; where one moved to, as an address.
+
+    Of a hospital that was renamed, `detail` is its former name.
+    """
+    changes = register.history(connection, key, ids)
     to = {change["detail"] for change in changes if change["what"] == "moved"}
     urls = catalog.urls_behind(connection, {*ids, *to})
     return [
         {
             **{name: change[name] for name in ("at", "what", "source")},
-            "url": redact(urls.get(change["price_file_id"], "")),
+            "url": redact(urls.get(change["price_file_id"], "")) or None,
             "detail": redact(urls.get(change["detail"], "")) if change["what"] == "moved" else change["detail"],
         }
         for change in changes

@@ -11,6 +11,7 @@ from glimmr.stores.database import Connection, Database
 from glimmr.watch import report
 
 _LIVE = ("ready", "running")
+_TOLD = ("moved", "unlisted", "back", "renamed")
 
 
 def summary(database: Database, since: datetime) -> dict[str, Any]:
@@ -25,7 +26,6 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
     said = answers.since(connection, since)
     good = [one for one in said if one["outcome"] == Outcome.OK]
     changes = answers.changes_since(connection, since)
-    new = changes.get("new", 0)
     skipped = Counter[str]()
     for one in good:
         skipped.update(one["skipped"])
@@ -38,10 +38,9 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
         "answered": len(good),
         "found": answers.named_since(connection, since),
         "listed": sum(one["listed"] for one in good),
-        # An answer counts its new hospitals and its new addresses together.
-        "new": {"addresses": new, "hospitals": max(0, sum(one["new"] for one in good) - new)},
+        "new": {"addresses": changes.get("new", 0), "hospitals": sum(one["new_hospitals"] for one in good)},
         "updated": sum(one["updated"] for one in good),
-        "changes": {what: count for what, count in changes.items() if what in ("moved", "unlisted", "back")},
+        "changes": {what: count for what, count in changes.items() if what in _TOLD},
         "skipped": dict(skipped),
         "failed": [*ended, *waiting],
         "waiting": {step: sum(states.get(state, 0) for state in _LIVE) for step, states in jobs.items()},

@@ -28,12 +28,12 @@ def standing(address: Mapping[str, Any]) -> str:
     `unproven` and `waiting` are those that nobody could judge yet. An address whose last answer was bad has `prices`
     while those it gave before are current.
     """
-    if not address["believed"] and address["verified_by"]:
+    if not address["believed"] and address["verified_by"] and not address["gave_way"]:
         return "other_hospital"
+    if address["gave_way"] or (address["moved_to"] and not address["current_file_id"]):
+        return "moved"
     if address["current_file_id"]:
         return PRICES if address["believed"] else "unproven"
-    if address["moved_to"]:
-        return "moved"
     if address["was_named"] and not address["is_named"]:
         return "unlisted"
     if address["outcome"] is None:

@@ -1,6 +1,7 @@
 """One hospital from what several sources say of it; who is meant by a record or a location, and who is not."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
@@ -112,3 +113,18 @@ def test_at_its_own_site_a_shorter_name_means_the_hospital_and_elsewhere_nobody(
 def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:
     told = said([*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")])
     assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
+
+
+def test_a_hospital_is_renamed_when_whoever_named_it_calls_it_otherwise() -> None:
+    before = on_roster()
+    other = replace(CENTRAL, name="UVM HEALTH CENTRAL VERMONT")
+    assert merged(before, [], [Listed(hospital=other, source="cms_roster")]).renamed == {"470001": CENTRAL.name}
+    in_other_letters = replace(CENTRAL, name=CENTRAL.name.title())
+    assert merged(before, [], [Listed(hospital=in_other_letters, source="cms_roster")]).renamed == {}
+
+
+def test_another_sources_word_for_it_renames_nobody() -> None:
+    by_pra = Listed(hospital=replace(CENTRAL, name="Central VT"), source="pra")
+    known = merged({}, [], [by_pra]).known
+    assert merged(known, [], [Listed(hospital=CENTRAL, source="cms_roster")]).renamed == {}
+    assert merged(on_roster(), [], [by_pra]).renamed == {}

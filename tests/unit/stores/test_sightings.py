@@ -74,7 +74,7 @@ def test_an_answer_that_names_nobody_changes_nothing(database: Database) -> None
 def test_an_address_that_gives_way_to_another_of_its_hospital_has_moved(database: Database) -> None:
     see(database, (A, "1"), (C, "2"))
     seen = see(database, (B, "1"), (C, "2"), day=1)
-    assert seen.moved == {price_file_id(A): price_file_id(B)}
+    assert seen.moved == {(price_file_id(A), "1"): price_file_id(B)}
     assert moved_to(database) == {A: price_file_id(B)}
     assert (price_file_id(A), "moved", price_file_id(B)) in changes(database)
 
@@ -112,3 +112,44 @@ def test_a_source_that_fails_keeps_the_numbers_it_could_say(database: Database) 
     assert answer is not None
     assert (answer["outcome"], answer["found"], answer["skipped"]) == ("unreachable", 7, {"x": 1})
     assert (answer["asked_at"], answer["answered_at"]) == (later, NOW)
+
+
+def left(database: Database) -> set[tuple[str, str]]:
+    """Hospital and address of the links that the hospital has left."""
+    query = "SELECT hospital_id, url FROM price_file_hospitals l JOIN price_files USING (price_file_id)"
+    return {(row["hospital_id"], row["url"]) for row in rows(database, f"{query} WHERE l.moved_to IS NOT NULL")}
+
+
+def test_of_several_hospitals_at_one_address_only_the_one_that_left_has_moved(database: Database) -> None:
+    see(database, (A, "1"), (A, "2"))
+    see(database, (B, "1"), (A, "2"), day=1)
+    assert moved_to(database) == {}
+    assert left(database) == {("1", A)}
+    see(database, (A, "1"), (A, "2"), day=2)  # it comes back
+    assert left(database) == {("1", B)}
+
+
+def test_hospitals_that_leave_one_address_for_two_each_go_their_own_way(database: Database) -> None:
+    see(database, (A, "1"), (A, "2"), (A, "3"))
+    see(database, (B, "1"), (C, "2"), day=1)
+    assert moved_to(database) == {}
+    assert left(database) == {("1", A), ("2", A)}
+    details = {(what, detail) for _, what, detail in changes(database) if what != "new"}
+    assert details == {("moved", price_file_id(B)), ("moved", price_file_id(C)), ("unlisted", "")}
+
+
+@pytest.mark.long
+def test_a_list_of_more_addresses_than_one_statement_takes_is_remembered(sqlite_database_url: str) -> None:
+    built = Database(sqlite_database_url)
+    own = Hospital(hospital_id="1", name="1", state="VT")
+    told = [
+        Sighting(hospital=own, url=f"http://h.test/{n}", source="listing", method="ccn", score=1) for n in range(33_000)
+    ]
+
+    def work(connection: Connection) -> None:
+        hospitals.write(connection, [Known(hospital=own, sources=("listing",))], NOW, {})
+        sightings.see(connection, "listing", "l.csv", told, NOW)
+
+    built.write(work)
+    assert rows(built, "SELECT count(*) AS count FROM sightings") == [{"count": 33_000}]
+    built.close()

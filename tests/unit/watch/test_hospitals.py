@@ -1,6 +1,7 @@
 """What is told of hospitals, on real databases: who named what, whom a header names, who of the roster has what."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -150,3 +151,34 @@ def test_an_id_may_be_cut_and_a_ccn_without_its_zero_and_nobody_is_told_where_to
         assert _read(database, lambda c, w=wanted: hospitals.one(c, w, TODAY))["name"] == name
     with pytest.raises(UsageError, match="`glimmr find` finds them"):
         _read(database, lambda c: hospitals.one(c, "x", TODAY))
+
+
+def test_a_hospital_that_was_renamed_says_so_in_its_history_and_is_found_by_both_names(database: Database) -> None:
+    later = replace(MARY, name="RUTLAND REGIONAL")
+    said = Scanned(listed=(Listed(hospital=later, source="cms_roster"),))
+    moment = NOW + timedelta(days=7)
+    for day in (0, 1):
+        database.write(
+            lambda c, day=day: scan_step.remember(c, "cms_roster", "all", said, moment + timedelta(days=day))
+        )
+    told = _read(database, lambda c: hospitals.one(c, "470001", TODAY))
+    assert told["name"] == "RUTLAND REGIONAL"
+    (change,) = [one for one in told["history"] if one["what"] == "renamed"]
+    assert (change["source"], change["detail"], change["url"], change["at"]) == ("cms_roster", MARY.name, None, moment)
+    assert [one["at"] for one in told["history"]] == sorted(one["at"] for one in told["history"])
+    assert scanned.summary(database, moment)["changes"] == {"renamed": 1}
+    for name in ("rutland regional", "saint mary"):
+        assert [one["ccn"] for one in _read(database, lambda c, n=name: find.find(c, n, None, 9))["hospitals"]] == [
+            "470001"
+        ]
+
+
+def test_new_hospitals_and_new_addresses_are_counted_apart(database: Database) -> None:
+    for source, place, counts in (
+        ("cms_roster", "all", (0, 3)),
+        ("pra", "VT", (1, 0)),
+        ("cms_hpt", "mary.org", (1, 0)),
+    ):
+        answer = _read(database, lambda c, s=source, p=place: sightings.answer(c, s, p))
+        assert answer is not None
+        assert (answer["new"], answer["new_hospitals"]) == counts

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +20,8 @@ from glimmr.scan.source import EVERYWHERE, Web
 T = TypeVar("T")
 _PAGE_ROWS = 1500  # the most the API gives in one answer
 _ENROLLMENT_ROWS = 5000
+_MOST_ROWS = 100_000  # the roster has 5,432, the enrollments have 9,000
+_CATALOG_BYTES = 64 * 2**20  # of all datasets of CMS
 _TITLE = "hospital enrollments"
 # Names of columns, the API's first; then those of the CSV, of now and of older releases.
 _CCN = ("facility_id", "provider_id", "ccn")
@@ -126,6 +129,7 @@ class CmsRoster:
             if len(said) < page.count and (not got or got == said[-len(got) :]):  # the same page again: no offset
                 raise ProtocolError(f"CMS's roster ended after {len(said)} of {page.count} rows", url=self._url)
             said += got
+            _check(len(said), self._url)
             if len(said) >= page.count:
                 break
         if not said and not state:
@@ -133,7 +137,7 @@ class CmsRoster:
         return list(enumerate(said, start=1))
 
     def _enrollments(self, state: str, web: Web, skipped: list[Skipped]) -> dict[str, _Enrolled]:
-        body, _ = web.ask(self._catalog_url)
+        body, _ = web.ask(self._catalog_url, most_bytes=_CATALOG_BYTES)
         url, paged = _latest(_decoded(body, _Catalog, self._catalog_url), self._catalog_url)
         enrolled: dict[str, _Enrolled] = {}
         unusable: Counter[str] = Counter()
@@ -165,6 +169,7 @@ def _enrollment_pages(url: str, state: str, web: Web) -> Iterator[dict[str, str]
             raise ProtocolError(f"CMS's enrollments say the same page again after {offset} rows", url=url)
         yield from map(_texts, page)
         offset, before = offset + len(page), body
+        _check(offset, url)
 
 
 def _enrollment_file(url: str, web: Web) -> Iterator[dict[str, str]]:
@@ -196,12 +201,18 @@ def _address(one: _Distribution) -> str:
 def _csv(body: bytes, url: str) -> list[tuple[int, dict[str, str]]]:
     try:
         read = rows(body)
-        said = list(read.records)
+        said = list(islice(read.records, _MOST_ROWS + 1))
     except BrokenList as error:
         raise ProtocolError(f"CMS's list {error}", url=url) from error
+    _check(len(said), url)
     if not said or "ccn" not in _known(read.columns):
         raise ProtocolError("CMS's list has no column of CCNs, or no row", url=url)
     return said
+
+
+def _check(rows_here: int, url: str) -> None:
+    if rows_here > _MOST_ROWS:
+        raise ProtocolError(f"CMS's list has more than {_MOST_ROWS:,} rows, and the end is not in sight", url=url)
 
 
 def _known(columns: tuple[str, ...]) -> set[str]:
@@ -269,5 +280,5 @@ def _texts(row: Mapping[str, str | int | float | None]) -> dict[str, str]:
 def _decoded(body: bytes, kind: type[T], url: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"CMS answered with something else than was asked for: {error}", url=url) from error

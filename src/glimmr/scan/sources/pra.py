@@ -18,8 +18,11 @@ _SESSION_SECONDS = 25 * 60  # the API ends a session after 30 minutes
 WINDOW_SECONDS = 180.0  # the API's `ratelimit` header: requests per 180 s
 _ON_THE_WAY = 1.1  # of a window: a request that is late on its way is counted late, and the next may be in time
 _BESIDE = 1  # the request for the host's robots.txt, which counts too
+_TURN_SECONDS = 0.2  # between two looks whether it is our turn
 _MOST_SHOWN = 200  # letters of what the API says instead
+_MOST_FACILITIES = 20_000  # of one state; there are 6,000 in all
 _LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
 _Loose = str | int | float | bool | None  # the API gives numbers as text, and sometimes as numbers
@@ -89,8 +92,12 @@ class Pra:
 
         Raises a FetchError when the API does not answer.
         """
-        with self._turn:
+        while not self._turn.acquire(timeout=_TURN_SECONDS):
+            web.pause(_TURN_SECONDS / 100)  # a stop is noticed, and the end of the time
+        try:
             facilities = self._search(place, web)
+        finally:
+            self._turn.release()
         for number, facility in enumerate(facilities, start=1):
             yield from _founds(facility, place, number)
 
@@ -108,6 +115,8 @@ class Pra:
         if isinstance(answer, _Complaint) and str(answer):
             self._session = ""
             raise ProtocolError(f"PRA says of {state}: {str(answer)[:_MOST_SHOWN]}", url=self._url)
+        if isinstance(answer, list) and len(answer) > _MOST_FACILITIES:
+            raise ProtocolError(f"PRA says that {state} has {len(answer):,} facilities", url=self._url)
         return answer if isinstance(answer, list) else []
 
     def _get(self, path: str, web: Web) -> bytes:
@@ -137,7 +146,7 @@ class Pra:
 def _answer(data: bytes, state: str) -> list[msgspec.Raw] | _Complaint:
     try:
         return msgspec.json.decode(data or b"{}", type=list[msgspec.Raw] | _Complaint)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NO_JSON as error:
         raise ProtocolError(f"PRA answered {state} with something that is no list of facilities: {error}") from error
 
 
@@ -145,7 +154,7 @@ def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Liste
     try:
         facility = msgspec.json.decode(raw, type=_Facility)
         files = [msgspec.json.decode(file, type=_File) for file in facility.files or ()]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NO_JSON as error:
         yield Skipped(record=f"PRA {place}, record {number}: {error}", reason="no facility can be read in it")
         return
     name = _text(facility.name) or ""
