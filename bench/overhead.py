@@ -23,6 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 from glimmr import fleet, retry, watching
+from glimmr.cli import log
 from glimmr.cli.narrate import narrate
 from glimmr.jobs import ledger
 from glimmr.jobs.heartbeat import Heartbeat
@@ -50,6 +51,7 @@ class Noop:
 @contextmanager
 def watched(settings: Settings) -> Generator[watching.Watch]:
     """Logs, metrics, health: told, looked at and scraped."""
+    log.configure(settings)
     stop, stopped = narrate(), threading.Event()
     with watching.ops(settings) as watch:
         assert watch is not None
@@ -115,7 +117,7 @@ def main() -> None:
         seconds = dict[bool, float]()
         for with_all in (True, False) if pair % 2 else (False, True):
             with tempfile.TemporaryDirectory() as folder:
-                settings = Settings(data=Path(folder), min_free_bytes=1)
+                settings = Settings(data=Path(folder), min_free_bytes=1, log_format="json")
                 seconds[with_all] = cpu_seconds(settings, given.jobs if pair else 100, with_all=with_all)
         if pair:  # the first warms up
             ratios.append(seconds[True] / seconds[False] - 1)
