@@ -82,5 +82,5 @@ def test_a_lookup_of_one_code_reads_little(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_watching_costs_less_than_a_twentieth_of_the_least_work_there_can_be(tmp_path: Path) -> None:
-    assert told(tmp_path, "overhead.py")["more, median"] < 0.05
+def test_watching_costs_less_than_a_millisecond_a_job(tmp_path: Path) -> None:
+    assert told(tmp_path, "overhead.py")["more, ms a job"] < 1.0
