@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from glimmr import events, fleet
+from glimmr import events, fleet, watching
 from glimmr.errors import DiskFull, LocalFault, UsageError
 from glimmr.jobs import ledger, orders, selection
 from glimmr.jobs.job import Tell
@@ -27,7 +27,6 @@ from glimmr.pipeline.scan_job import scan_job
 from glimmr.query import PriceTable
 from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
-from glimmr.stores import alerts as book
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
 from glimmr.stores.paces import PaceBook
@@ -36,13 +35,12 @@ from glimmr.watch import crash_points, report, scanned
 from glimmr.watch.board import Board
 from glimmr.watch.channels import channels
 from glimmr.watch.doctor import examine, remaining
-from glimmr.watch.lookout import Lookout, standing
-from glimmr.watch.notice import trial
+from glimmr.watch.lookout import Lookout
 from glimmr.watch.top import Top
 from glimmr.watch.traces import traced
 
 _GB = 10**9
-_LAST_LOOK_SECONDS, _MOST_PAST = 5.0, 50
+_LAST_LOOK_SECONDS = 5.0
 _WAIT = (
     " already; wait for it, stop it, or use another --data"
     " (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile)"
@@ -323,45 +321,14 @@ async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> bool:
     With `drain` until no job is left, without schedules. Returns whether it ended because it has grown too big.
     """
     settings = parts.settings
-    lookout = Lookout(parts.database, settings, channels(settings), fleet.probes(settings))
-    try:
-        return await line.serve(parts, stop, drain=drain, beside=lookout)
-    finally:
-        lookout.stop()
-        if lookout.is_alive():
-            await asyncio.to_thread(lookout.join, _LAST_LOOK_SECONDS)
-
-
-def alerts(settings: Settings) -> dict[str, Any]:
-    """The alerts whose condition holds now, those that are over, and the notices that could not be sent."""
-    with _looking_out(settings) as database:
-        standing_now = standing(database, settings, fleet.probes(settings))
-        over, undelivered = database.read(lambda c: (book.past(c, _MOST_PAST), book.undelivered(c)))
-    return {"standing": standing_now, "over": [asdict(one) for one in over], "undelivered": undelivered}
-
-
-def look_out(settings: Settings) -> None:
-    """Look at every alert once, as a worker does, and send what is due: for who has no worker that lives."""
-    with _looking_out(settings) as database, crash_points.heeded(settings.crash_at):
-        Lookout(database, settings, channels(settings), fleet.probes(settings)).look()
-
-
-@contextmanager
-def _looking_out(settings: Settings) -> Generator[Database]:
-    with looking(settings) as database:
-        if not database.read(book.is_kept):
-            raise UsageError(
-                "an older version wrote this database, which has no place for alerts: start `glimmr serve` or `worker`"
-            )
-        yield database
-
-
-def try_channels(settings: Settings) -> list[dict[str, Any]]:
-    """Send a test by each channel: `channel, where, fault` (None: it was sent). Raises UsageError: there is none."""
-    found = channels(settings)
-    if not found:
-        raise UsageError("nobody would be told: set GLIMMR_ALERT_WEBHOOK, or GLIMMR_ALERT_MAIL and GLIMMR_SMTP_URL")
-    return [{"channel": one.name, "where": one.where, "fault": one.send(trial())} for one in found]
+    with watching.checkup(settings) as checkup:
+        lookout = Lookout(parts.database, settings, channels(settings), checkup)
+        try:
+            return await line.serve(parts, stop, drain=drain, beside=lookout)
+        finally:
+            lookout.stop()
+            if lookout.is_alive():
+                await asyncio.to_thread(lookout.join, _LAST_LOOK_SECONDS)
 
 
 async def check_one(settings: Settings, source: str, tell: Tell) -> FileReport:

@@ -1,4 +1,4 @@
-"""What is worth telling: one catalogue; logs, progress, crash points (and later metrics) listen to it."""
+"""What is worth telling: one catalogue; logs, progress, metrics, traces and crash points listen to it."""
 
 import logging
 from collections.abc import Callable

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -21,7 +21,7 @@ from glimmr.stores.database import Database, sqlite_url
 from glimmr.stores.folder_lock import FolderLock
 from glimmr.stores.hosts import HostBook
 from glimmr.stores.lake import Lake
-from glimmr.stores.scratch import PARTIALS, check_scratch, scratch_of
+from glimmr.stores.scratch import PARTIALS, scratch_of
 from glimmr.stores.turns import FleetTurns
 
 _WHAT = {
@@ -109,21 +109,6 @@ def redis_status(settings: Settings) -> dict[str, Any] | None:
             await health.close()
 
     return asyncio.run(ask())
-
-
-def probes(settings: Settings) -> dict[str, Callable[[], object]]:
-    """What asks the parts beside the database whether they do their work; each raises a GlimmrError when not."""
-    asked: dict[str, Callable[[], object]] = {
-        "store": blobs(settings).must_take_bytes,
-        "scratch": lambda: check_scratch(settings),
-    }
-    return asked | ({"redis": lambda: _must_answer(settings)} if settings.redis_url else {})
-
-
-def _must_answer(settings: Settings) -> None:
-    told = redis_status(settings)
-    if told is not None and not told["answers"]:
-        raise StorageFault(f"Redis is away: {told['message']}")
 
 
 @contextmanager

@@ -1,34 +1,72 @@
-"""Builds what watches: the looks at every component, metrics, and the server that tells both."""
+"""Builds what watches: the looks at every component, alerts, metrics, and the server that tells them."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import asdict
 from functools import partial
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 from glimmr import fleet
 from glimmr.errors import UsageError
 from glimmr.jobs.job import Terms
 from glimmr.settings import Settings
+from glimmr.stores import alerts as book
 from glimmr.stores.database import Database
+from glimmr.watch import crash_points
+from glimmr.watch.channels import channels
 from glimmr.watch.checks import machine, stores, work
 from glimmr.watch.health import Checkup, Health, Round, Seen
+from glimmr.watch.lookout import Lookout, standing
+from glimmr.watch.notice import trial
+from glimmr.watch.redaction import Redactor
 
 _STEPS = ("scan", "download", "parse", "publish")  # what waits for its schedule waits for nobody
 _LIMIT_SECONDS = 5.0
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_KEY")
-_SHORTEST_SECRET = 4  # letters: less would take words out of sentences
+_MOST_PAST = 50
 
 
 def health(settings: Settings) -> tuple[Health, ...]:
     """How every component is, looked at once, now. Raises UsageError when there is nothing yet to look at."""
-    if not fleet.is_fleet(settings) and not (settings.data / "glimmr.sqlite").exists():
-        raise UsageError(
-            f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
-        )
+    _must_be_something(settings)
+    with checkup(settings) as asks:
+        return asks.look()
+
+
+@contextmanager
+def checkup(settings: Settings) -> Generator[Checkup]:
+    """What looks at every component whenever it is told to, while in the block."""
     with _looking(settings) as database:
-        return _checkup(settings, database, _LIMIT_SECONDS).look()
+        yield _checkup(settings, database, _LIMIT_SECONDS)
+
+
+def alerts(settings: Settings) -> dict[str, Any]:
+    """The alerts whose condition holds now, those that are over, and the notices that could not be sent.
+
+    Raises UsageError when there is nothing yet to look at, as `look_out`.
+    """
+    with _looking_out(settings) as database, checkup(settings) as asks:
+        now = standing(database, settings, asks)
+        over, undelivered = database.read(lambda c: (book.past(c, _MOST_PAST), book.undelivered(c)))
+    return {"standing": now, "over": [asdict(one) for one in over], "undelivered": undelivered}
+
+
+def look_out(settings: Settings) -> None:
+    """Look at every alert once, as a worker does, and send what is due: for who has no worker that lives."""
+    with (
+        _looking_out(settings) as database,
+        checkup(settings) as asks,
+        crash_points.heeded(settings.crash_at),
+    ):
+        Lookout(database, settings, channels(settings), asks).look()
+
+
+def try_channels(settings: Settings) -> list[dict[str, Any]]:
+    """Send a test by each channel: `channel, where, fault` (None: it was sent). Raises UsageError: there is none."""
+    found = channels(settings)
+    if not found:
+        raise UsageError("nobody would be told: set GLIMMR_ALERT_WEBHOOK, or GLIMMR_ALERT_MAIL and GLIMMR_SMTP_URL")
+    return [{"channel": one.name, "where": one.where, "fault": one.send(trial())} for one in found]
 
 
 @contextmanager
@@ -44,11 +82,11 @@ def ops(settings: Settings) -> Generator["Watch | None"]:
     from glimmr.watch.scrape import Scrape  # noqa: PLC0415 - as above
 
     with _looking(settings) as database:
-        checkup = _checkup(settings, database, min(_LIMIT_SECONDS, max(1.0, settings.health_seconds)))
+        asks = _checkup(settings, database, min(_LIMIT_SECONDS, max(1.0, settings.health_seconds)))
         with (
-            closing(Scrape(database, checkup, settings, _terms(settings))) as scrape,
-            closing(Ops(settings.ops_address, checkup, scrape.text)) as server,
-            closing(Round(checkup, settings.health_seconds)) as round_,
+            closing(Scrape(database, asks, settings, _terms(settings))) as scrape,
+            closing(Ops(settings.ops_address, asks, scrape.text)) as server,
+            closing(Round(asks, settings.health_seconds)) as round_,
         ):
             yield Watch(server.url, server.beat, round_.start)
 
@@ -82,6 +120,25 @@ def _looking(settings: Settings) -> Generator[Database]:
         yield database
 
 
+@contextmanager
+def _looking_out(settings: Settings) -> Generator[Database]:
+    """What alerts are judged by and written down in, waited for as work does."""
+    _must_be_something(settings)
+    with closing(fleet.database(settings)) as database:
+        if not database.read(book.is_kept):
+            raise UsageError(
+                "an older version wrote this database, which has no place for alerts: start `glimmr serve` or `worker`"
+            )
+        yield database
+
+
+def _must_be_something(settings: Settings) -> None:
+    if not fleet.is_fleet(settings) and not (settings.data / "glimmr.sqlite").exists():
+        raise UsageError(
+            f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
+        )
+
+
 def _checkup(settings: Settings, database: Database, limit_seconds: float) -> Checkup:
     quick = settings.model_copy(update={"store_timeout_seconds": min(limit_seconds, settings.store_timeout_seconds)})
     terms, carrier = _terms(settings), "redis" if settings.redis_url else "database"
@@ -99,22 +156,8 @@ def _checkup(settings: Settings, database: Database, limit_seconds: float) -> Ch
     }
     if settings.redis_url:
         asked["redis"] = partial(stores.redis, partial(fleet.redis_status, settings))
-    return Checkup(asked, limit_seconds=limit_seconds, hide=_hider(settings))
+    return Checkup(asked, limit_seconds=limit_seconds, hide=Redactor(settings).text)
 
 
 def _terms(settings: Settings) -> Terms:
     return Terms(lease_seconds=settings.lease_seconds, connections_per_host=settings.connections_per_host)
-
-
-def _hider(settings: Settings) -> Callable[[str], str]:
-    """Takes out of a text the passwords and keys that we were given."""
-    urls = (settings.database_url, settings.redis_url, settings.store_url)
-    given = [urlsplit(url).password or "" for url in urls] + [os.environ.get(name, "") for name in _SECRET_VARIABLES]
-    secrets = {form for one in given for form in (one, unquote(one)) if len(form) >= _SHORTEST_SECRET}
-
-    def hide(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    return hide

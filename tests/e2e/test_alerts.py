@@ -10,6 +10,7 @@ import pytest
 from glimmr.jobs.appointments import now
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Database, migrate, sqlite_url
+from glimmr.stores.lake import Lake
 from tests.support import line
 from tests.support.fleet import until
 from tests.support.http_server import HttpServer, answer
@@ -25,6 +26,7 @@ def planted(data: Path) -> int:
     watched.now = database.read(now)
     (job_id,) = watched.ended(Outcome.POISON, reason="stalled")
     database.close()
+    Lake(data / "lake").create()
     return job_id
 
 

@@ -78,3 +78,9 @@ def test_the_largest_sheet_there_can_be_takes_less_than_a_gigabyte(tmp_path: Pat
 def test_a_lookup_of_one_code_reads_little(tmp_path: Path) -> None:
     parts = told(tmp_path, "lookup.py", "--mb", "600")
     assert parts["prices"] < 0.10
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_watching_costs_less_than_a_millisecond_a_job(tmp_path: Path) -> None:
+    assert told(tmp_path, "overhead.py")["more, ms a job"] < 1.0

@@ -30,16 +30,16 @@ def alerts(
     fires and once when it clears. Exit 0: all is well, or the test was sent. 1: something is not, or a channel failed.
     2: wrong usage.
     """
-    from glimmr import app
+    from glimmr import watching
     from glimmr.cli.options import load, one_of
 
     one_of("ACTION", action, _ACTIONS)
     settings = load(data=data)
     if action == "test":
-        _say_test(app.try_channels(settings), as_json=as_json)
+        _say_test(watching.try_channels(settings), as_json=as_json)
     if action == "look":
-        app.look_out(settings)
-    told = app.alerts(settings)
+        watching.look_out(settings)
+    told = watching.alerts(settings)
     if as_json:
         show.as_json(told)
     else:

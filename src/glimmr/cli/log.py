@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import typer
 from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 
@@ -42,7 +41,7 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=level, handlers=handlers, force=True)
     structlog.configure(
         processors=[*_CONTEXT, ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=logging.getLogger,  # structlog's own looks for the caller, whom no line names
         wrapper_class=structlog.stdlib.BoundLogger,
     )
 
@@ -70,7 +69,8 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Its lines, free of control characters."""
-        typer.echo(self.format(record), err=True)
+        sys.stderr.write(f"{self.format(record)}\n")
+        sys.stderr.flush()
 
 
 class _Kept(logging.handlers.WatchedFileHandler):

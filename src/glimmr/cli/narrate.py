@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
+from structlog.stdlib import BoundLogger
 
 from glimmr import events
 from glimmr.cli import log
@@ -33,7 +35,7 @@ _SHOWN = frozenset((*_TOLD, *_ALSO))
 def narrate(*, shown: bool = True) -> Callable[[], None]:
     """Begin to log what this process does: `shown` on standard error, too. Returns how to stop."""
     log.show_events(shown)
-    stop = events.listen(_tell)
+    stop = events.listen(partial(_tell, structlog.get_logger(log.EVENTS).bind()))
 
     def ended() -> None:
         log.show_events(False)
@@ -42,11 +44,10 @@ def narrate(*, shown: bool = True) -> Callable[[], None]:
     return ended
 
 
-def _tell(event: Event, facts: dict[str, Any]) -> None:
+def _tell(logger: BoundLogger, event: Event, facts: dict[str, Any]) -> None:
     """What begins or ends for a person to see, anything else for who looks for a fault."""
-    if not logging.getLogger(log.EVENTS).isEnabledFor(logging.INFO if event in _SHOWN else logging.DEBUG):
+    if not logger.isEnabledFor(logging.INFO if event in _SHOWN else logging.DEBUG):
         return
-    logger = structlog.get_logger(log.EVENTS)
     if event in _TOLD:
         logger.info(event.name, text=line_of(event, facts), **facts)
     elif event in _ALSO:

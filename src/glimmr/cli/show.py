@@ -21,6 +21,7 @@ _LONGEST_WHY = 1000  # letters of a message: a list may name an address of any l
 _TAB = 9
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
 _BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_STEERING = _CONTROL | _BIDI
 # JSON itself escapes what is below a space.
 _JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), *_BIDI)}
 
@@ -30,7 +31,7 @@ def clean(value: Any) -> str:
 
     Control characters are escaped, and so is what reverses the direction of the text after it (Unicode UAX 9).
     """
-    return "" if value is None else str(value).translate(_CONTROL | _BIDI)
+    return "" if value is None else str(value).translate(_STEERING)
 
 
 def clean_lines(value: Any) -> str:
@@ -64,7 +65,11 @@ def json_text(value: Any) -> str:
 
 def one_line_json(value: Any) -> str:
     """The same in one line: for a log."""
-    return json.dumps(_finite(value), default=_plain, ensure_ascii=False).translate(_JSON)
+    try:
+        told = _ONE_LINE.encode(value)
+    except ValueError:  # it holds a float that is no number of JSON, which is rare
+        told = _ONE_LINE.encode(_finite(value))
+    return told.translate(_JSON)
 
 
 def _finite(value: Any) -> Any:
@@ -84,6 +89,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date | datetime):
         return value.isoformat()
     return str(value)
+
+
+_ONE_LINE = json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False)
 
 
 def as_table(

@@ -9,9 +9,11 @@ from typing import Literal
 from glimmr.jobs.schedule import next_time
 from glimmr.outcomes import MEANINGS, Outcome
 from glimmr.watch.facts import Facts
+from glimmr.watch.health import COMPONENTS
 
 _MOST_NAMED = 3
 _FAILED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is False)
+_COUNTS = "|".join(part.name for part in COMPONENTS if part.counts)
 _COUNTED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is not None)
 
 
@@ -108,10 +110,10 @@ def _share(window: str, share: str, least: int) -> str:
 ALERTS: tuple[Alert, ...] = (
     Alert(
         name="component_down",
-        means="a part that work needs (database, store, Redis, scratch) does not do its own; jobs that need it wait",
-        act="`glimmr status` says what it answers; start it or make way to it; nothing is lost, work goes on",
+        means="a part that work needs fails its check (docs/reference/health.md); jobs that need it wait",
+        act="`glimmr health` says what it answers, and what to do; nothing is lost, work goes on by itself",
         condition=lambda facts: {part: f"{part} is down: {why}" for part, why in facts.down.items()},
-        promql="glimmr_component_up == 0",
+        promql=f'glimmr_component_up{{component!~"{_COUNTS}"}} == 0',
         severity="critical",
         for_seconds=45.0,
     ),

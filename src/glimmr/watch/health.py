@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,7 +28,10 @@ _WORST_LAST = (Status.PASS, Status.WARN, Status.FAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A part that is looked at. `essential`: without it this process can do no work. `needs`: whom it is asked by."""
+    """A part that is looked at. `essential`: without it this process can do no work. `needs`: whom it is asked by.
+
+    `counts`: it is no part that could be down, but what came of the work; alerts of their own judge that.
+    """
 
     name: str
     kind: str  # the draft's componentType
@@ -36,6 +39,7 @@ class Component:
     cure: str  # what to do when it is not
     essential: bool = False
     needs: str = ""
+    counts: bool = False
 
 
 COMPONENTS = (
@@ -65,23 +69,23 @@ COMPONENTS = (
         cure="look at standard error of the workers; start them again if it lasts",
     ),
     Component(
-        name="workers", kind="component", needs="database",
+        name="workers", kind="component", needs="database", counts=True,
         text="every worker that signed in still beats, and there is one when jobs are due",
         cure="`glimmr jobs --state running` says what the silent one had; its jobs run again by themselves."
         " With no worker at all, start `glimmr serve` or `worker`",
     ),
     Component(
-        name="queues", kind="component", needs="database",
+        name="queues", kind="component", needs="database", counts=True,
         text="no step is paused with jobs waiting, and fewer than 1,000 jobs that are due wait",
         cure="`glimmr resume STEP`; or more workers, or more slots (GLIMMR_DOWNLOADS, GLIMMR_PARSES)",
     ),
     Component(
-        name="jobs", kind="component", needs="database",
+        name="jobs", kind="component", needs="database", counts=True,
         text="jobs end without a fault of ours; a publisher's is counted apart and is none",
         cure="`glimmr jobs --state dead`, `glimmr job ID`; when it is mended, `glimmr retry --outcome …`",
     ),
     Component(
-        name="files", kind="component", needs="database",
+        name="files", kind="component", needs="database", counts=True,
         text="what is read gives prices, however well its job ended",
         cure="`glimmr status` names them; `glimmr inspect` and `validate` of one say what it is",
     ),
@@ -128,6 +132,12 @@ def worst(found: Sequence[Health]) -> Status:
     return max((one.status for one in found), key=_WORST_LAST.index, default=Status.PASS)
 
 
+def down(found: Sequence[Health]) -> dict[str, str]:
+    """The parts that are broken, and why."""
+    counts = {part.name for part in COMPONENTS if part.counts}
+    return {one.component: one.why for one in found if one.status is Status.FAIL and one.component not in counts}
+
+
 class Checkup:
     """Asks every component it is given a question about. `hide` takes out of a text what nobody may see.
 
@@ -149,13 +159,14 @@ class Checkup:
         }
         self.latest: tuple[Health, ...] = ()
 
-    def look(self) -> tuple[Health, ...]:
-        """Ask all of them now; takes no longer than the limit."""
+    def look(self, *, only: Collection[str] | None = None) -> tuple[Health, ...]:
+        """Ask all of them now, or only those; takes no longer than the limit."""
         began = time.monotonic()
-        for _, question in self._questions.values():
+        asked = [one for one in self._questions.values() if only is None or one[0].name in only]
+        for _, question in asked:
             question.begin()
         found: dict[str, Health] = {}
-        for part, question in self._questions.values():
+        for part, question in asked:
             left_seconds = self._limit_seconds - (time.monotonic() - began)
             needed = found.get(part.needs)
             if needed is not None and needed.status is Status.FAIL:

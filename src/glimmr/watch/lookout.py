@@ -16,9 +16,9 @@ from glimmr.stores.database import Connection, Database
 from glimmr.watch import facts
 from glimmr.watch.alerts import ALERTS, Alert
 from glimmr.watch.channels import Channel
+from glimmr.watch.health import Checkup, down
 from glimmr.watch.notice import notice_of
 from glimmr.watch.outage import Outage
-from glimmr.watch.probes import Probe, failing
 
 EVERY_SECONDS = 30.0
 _FORGOTTEN_SECONDS = 600.0  # nobody answers any more for what a machine said so long ago
@@ -26,12 +26,12 @@ _MOST_NOTICES = 100
 _LOG = logging.getLogger(__name__)
 
 
-def standing(database: Database, settings: Settings, probes: Mapping[str, Probe]) -> list[dict[str, Any]]:
+def standing(database: Database, settings: Settings, checkup: Checkup) -> list[dict[str, Any]]:
     """Every alert whose condition holds now, since when, and whether it has fired; nothing is written or sent."""
-    down = failing(probes)
+    broken = down(checkup.look())
     now = database.read(appointments.now)
     known, opened = database.read(
-        lambda connection: (facts.read(connection, settings, now, down), book.opened(connection))
+        lambda connection: (facts.read(connection, settings, now, broken), book.opened(connection))
     )
     kept = {(one.name, one.subject): one for one in opened}
     told = list[dict[str, Any]]()
@@ -63,7 +63,7 @@ class Lookout(threading.Thread):
         database: Database,
         settings: Settings,
         channels: Sequence[Channel],
-        probes: Mapping[str, Probe],
+        checkup: Checkup,
         *,
         every_seconds: float = EVERY_SECONDS,
         clock: Callable[[Connection], datetime] = appointments.now,
@@ -71,7 +71,7 @@ class Lookout(threading.Thread):
         super().__init__(name="lookout", daemon=True)
         self._database, self._settings, self._clock = database, settings, clock
         self._channels = {channel.name: channel for channel in channels}
-        self._probes, self._every_seconds = probes, every_seconds
+        self._checkup, self._every_seconds = checkup, every_seconds
         self._outage = Outage(channels)
         self._woken = threading.Event()
         self._leading = self._led = self._stopping = False
@@ -100,21 +100,21 @@ class Lookout(threading.Thread):
 
     def look(self, *, everything: bool = True) -> None:
         """Look once at every alert, or at this machine's, then send what is due. Raises a LocalFault."""
-        down = failing({"database": self._database.check, **(self._probes if everything else {})})
-        if "database" in down:
+        broken = down(self._checkup.look(only=None if everything else ("database",)))
+        if "database" in broken:
             if everything or self._led:
-                self._outage.goes_on(down["database"])
-            raise DatabaseFault(down["database"])
+                self._outage.goes_on(broken["database"])
+            raise DatabaseFault(broken["database"])
         self._led = everything
         if (over := self._outage.over()) is not None:
             self._remember(*over)
-        self._judge(down, everything=everything)
+        self._judge(broken, everything=everything)
         self._send()
 
-    def _judge(self, down: Mapping[str, str], *, everything: bool) -> None:
+    def _judge(self, broken: Mapping[str, str], *, everything: bool) -> None:
         now = self._database.read(self._clock)
         if everything:
-            known = self._database.read(lambda connection: facts.read(connection, self._settings, now, down))
+            known = self._database.read(lambda connection: facts.read(connection, self._settings, now, broken))
         else:
             known = facts.read_local(self._settings, now)
         judged = {alert: alert.condition(known) for alert in ALERTS if everything or alert.local}

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +12,7 @@ from glimmr.settings import Settings
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _PAIR = re.compile(
-    r"(?i)([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
+    r"(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
     r"(?:(?:bearer|basic)\s+)?)([^\s'\",;&)}\]]+)"
 )
 _SETTINGS = ("database_url", "redis_url", "store_url", "smtp_url", "alert_webhook", "pra_url")
@@ -36,12 +37,17 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with `***` where a secret was."""
-        told = _URL.sub(lambda url: redact(url[0]), text)
-        told = _PAIR.sub(r"\1***", told)
+        told = text  # the cheap questions first: every text of every line comes through here
+        if "://" in told:
+            told = _URL.sub(lambda url: redact(url[0]), told)
+        if "=" in told or ":" in told:
+            told = _PAIR.sub(r"\1***", told)
         return self._known.sub("***", told) if self._known else told
 
     def value(self, value: Any) -> Any:
         """The same for every text in nested values."""
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
         if isinstance(value, str):
             return self.text(str(value))
         if isinstance(value, Mapping):
@@ -50,10 +56,15 @@ class Redactor:
         if isinstance(value, list | tuple | set | frozenset):
             several: Sequence[Any] = list(value)
             return [self.value(one) for one in several]
-        return value if value is None or isinstance(value, bool | int | float) else self.text(str(value))
+        return self.text(str(value))
 
     def _of_key(self, key: str, value: Any) -> Any:
-        return "***" if _PAIR.match(f"{key}=x") and value else self.value(value)
+        return "***" if value and _names_a_secret(key) else self.value(value)
+
+
+@lru_cache(maxsize=1000)
+def _names_a_secret(key: str) -> bool:
+    return _PAIR.search(f"{key}=x") is not None
 
 
 def _secrets_of(url: str) -> set[str]:

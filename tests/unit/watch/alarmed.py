@@ -1,13 +1,10 @@
 """What alerts need to fire: a clock that goes as told, jobs that ended as told, channels that keep what they get."""
 
-import asyncio
 import itertools
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,8 @@ from glimmr.jobs.tables import attempts, jobs
 from glimmr.outcomes import Outcome
 from glimmr.settings import Settings
 from glimmr.stores.database import Connection, Database
+from glimmr.watch.checks import stores
+from glimmr.watch.health import Checkup, Seen
 from glimmr.watch.lookout import Lookout
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # a Wednesday
@@ -41,17 +40,18 @@ class Kept:
 class Watched:
     """A database and one lookout over it, at a moment that only goes on when told to."""
 
-    def __init__(self, database: Database, data: Path, probes: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, database: Database, data: Path) -> None:
         data.mkdir(exist_ok=True)
         self._numbers = itertools.count()
         self.database, self.now, self.kept = database, NOW, Kept()
         self.settings: Settings = settings.load(data=data)
-        self.probes: dict[str, Any] = dict(probes or {})
+        self.asked: dict[str, Callable[[], Seen]] = {"database": partial(stores.database, database)}
         self.lookout = self.another()
 
     def another(self, *channels: Any) -> Lookout:
+        checkup = Checkup(self.asked)
         return Lookout(
-            self.database, self.settings, channels or [self.kept], self.probes, clock=lambda _connection: self.now
+            self.database, self.settings, channels or [self.kept], checkup, clock=lambda _connection: self.now
         )
 
     def look(self, after_seconds: float = 0.0) -> list[tuple[str, str]]:
@@ -90,50 +90,3 @@ class Watched:
         row = {"job_id": job_id, "number": 1, "worker": "w", "ended_at": at, "ended_as": "rescued"}
         empty = {"reason": "", "message": "", "traceback": "", "bytes": 0, "rows": 0}
         self.database.write(lambda connection: connection.execute(attempts.insert().values(row | empty)))
-
-
-@contextmanager
-def mail_server(*, answers: str = "250 OK") -> Iterator[tuple[int, list[str]]]:
-    """A real SMTP dialogue on loopback: its port, and the mails it took."""
-    mails: list[str] = []
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.test\r\n")
-        while line := (await reader.readline()).decode().strip():
-            verb = line.split()[0].upper()
-            if verb == "DATA":
-                writer.write(b"354 go on\r\n")
-                mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
-            writer.write(b"221 bye\r\n" if verb == "QUIT" else f"{answers}\r\n".encode())
-            await writer.drain()
-            if verb == "QUIT":
-                break
-        writer.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        loop = asyncio.new_event_loop()
-        ready = threading.Event()
-
-        async def serve() -> None:
-            server = await asyncio.start_server(talk, sock=listening)
-            ready.set()
-            async with server:
-                await server.serve_forever()
-
-        def run() -> None:
-            task = loop.create_task(serve())
-            loop.call_soon(lambda: setattr(run, "task", task))
-            try:
-                loop.run_until_complete(task)
-            except asyncio.CancelledError:
-                loop.run_until_complete(loop.shutdown_asyncgens())
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        ready.wait(10)
-        try:
-            yield listening.getsockname()[1], mails
-        finally:
-            loop.call_soon_threadsafe(run.task.cancel)  # type: ignore[attr-defined]
-            thread.join(10)
-            loop.close()

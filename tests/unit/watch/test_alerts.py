@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from glimmr.errors import StorageFault
+from glimmr.errors import DatabaseFault, StorageFault
 from glimmr.jobs import ledger, vitals
 from glimmr.jobs.appointments import now
 from glimmr.jobs.job import NewJob
@@ -21,6 +21,7 @@ from glimmr.stores import alerts as book
 from glimmr.stores.database import Database
 from glimmr.stores.tables import fetches, price_files, snapshots
 from glimmr.watch.alerts import ALERTS, rule_name
+from glimmr.watch.health import COMPONENTS, Seen
 from glimmr.watch.metric_list import METRICS
 from tests.unit.jobs.toys import take
 from tests.unit.watch.alarmed import Kept, Watched
@@ -104,28 +105,46 @@ def test_the_days_rate_is_not_judged_by_failures_whose_successes_are_no_longer_k
     assert watched.look() == []
 
 
-def test_a_part_that_is_down(watched: Watched) -> None:
-    def away() -> None:
-        raise StorageFault("nobody is there")
+def away() -> Seen:
+    raise StorageFault("nobody is there")
 
-    watched.probes["store"] = away
+
+def test_a_part_that_is_down(watched: Watched) -> None:
+    watched.asked["blobs"] = away
     watched.lookout = watched.another()
     told = fires(watched, "component_down")
-    assert (told["subject"], told["severity"]) == ("store", "critical")
-    assert told["seen"] == "store is down: nobody is there"
-    watched.probes["store"] = lambda: None
+    assert (told["subject"], told["severity"]) == ("blobs", "critical")
+    assert told["seen"] == "blobs is down: nobody is there"
+    watched.asked["blobs"] = Seen
     watched.lookout = watched.another()
     clears(watched, "component_down")
 
 
-def test_a_part_that_was_only_restarted_is_no_alert(watched: Watched) -> None:
-    def away() -> None:
-        raise StorageFault("nobody is there")
+def test_every_part_that_health_calls_broken_is_told_and_what_only_counts_the_work_is_not(watched: Watched) -> None:
+    watched.asked |= {part.name: away for part in COMPONENTS if part.name != "database"}
+    watched.lookout = watched.another()
+    assert watched.look() == []
+    watched.look(60)
+    told = {one["subject"] for one in watched.kept.notices if one["alert"] == "component_down"}
+    assert told == {"redis", "blobs", "lake", "engine", "disk", "clock"}
 
-    watched.probes["store"] = away
+
+def test_a_database_that_answers_and_takes_no_writes_is_told(watched: Watched) -> None:
+    watched.asked["database"] = away
+    watched.lookout = watched.another()
+    clock = [0.0]
+    watched.lookout._outage._elapsed = lambda: clock[0]
+    for clock[0] in (0.0, 60.0):
+        with pytest.raises(DatabaseFault):
+            watched.look()
+    assert [(one["alert"], one["subject"]) for one in watched.kept.notices] == [("component_down", "database")]
+
+
+def test_a_part_that_was_only_restarted_is_no_alert(watched: Watched) -> None:
+    watched.asked["blobs"] = away
     watched.lookout = watched.another()
     assert watched.look() == watched.look(30) == []
-    watched.probes["store"] = lambda: None
+    watched.asked["blobs"] = Seen
     watched.lookout = watched.another()
     assert watched.look(30) == []
     assert watched.database.read(book.opened) == []

@@ -1,5 +1,6 @@
 """Notices over real sockets: a webhook of the operator's own network, and mail."""
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from glimmr.errors import UsageError
 from glimmr.settings import load
 from glimmr.watch.channels import channels
 from glimmr.watch.notice import trial
+from tests.support.authority import Issued, root
 from tests.support.http_server import HttpServer, answer, redirect
-from tests.unit.watch.alarmed import mail_server
+from tests.support.mail_server import mail_server
 
 
 def sent(monkeypatch: pytest.MonkeyPatch, **given: str) -> str | None:
@@ -63,6 +65,49 @@ def test_a_server_that_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server(answers="550 SECRET") as (port, _mails):
         fault = sent(monkeypatch, alert_mail="ops@h.example", smtp_url=f"smtp://127.0.0.1:{port}")
     assert fault == f"127.0.0.1:{port}: the server answered 550"
+
+
+def certified(authority: Issued, folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, by the name of this machine."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.leaf("localhost").write(folder))
+    return context
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Issued:
+    """An authority that the settings name."""
+    authority = root("Glimmr Test Root")
+    (tmp_path / "root.pem").write_bytes(authority.pem)
+    monkeypatch.setenv("GLIMMR_CA_BUNDLE", str(tmp_path / "root.pem"))
+    return authority
+
+
+@pytest.mark.parametrize(("scheme", "from_the_start"), [("smtp", False), ("smtps", True)])
+def test_a_mail_is_sent_by_who_has_logged_in_over_tls(
+    monkeypatch: pytest.MonkeyPatch, trusted: Issued, tmp_path: Path, scheme: str, from_the_start: bool
+) -> None:
+    tls = certified(trusted, tmp_path)
+    with mail_server(tls=tls, from_the_start=from_the_start, login="me SE:CRET") as (port, mails):
+        url = f"{scheme}://me:SE%3ACRET@localhost:{port}"
+        assert sent(monkeypatch, alert_mail="ops@h.example", smtp_url=url) is None
+        assert len(mails) == 1
+        fault = sent(monkeypatch, alert_mail="ops@h.example", smtp_url=url.replace("SE%3A", "SECRET"))
+        assert fault == f"localhost:{port}: the server answered 535"
+        assert len(mails) == 1
+
+
+@pytest.mark.parametrize(("scheme", "from_the_start"), [("smtp", False), ("smtps", True)])
+def test_a_mail_server_that_nobody_trusts_hears_neither_password_nor_notice(
+    monkeypatch: pytest.MonkeyPatch, trusted: Issued, tmp_path: Path, scheme: str, from_the_start: bool
+) -> None:
+    tls = certified(root("Nobody's Root"), tmp_path)
+    with mail_server(tls=tls, from_the_start=from_the_start) as (port, mails):
+        fault = sent(monkeypatch, alert_mail="ops@h.example", smtp_url=f"{scheme}://me:SECRET@localhost:{port}")
+    assert fault is not None
+    assert "certificate verify failed" in fault
+    assert "SECRET" not in fault
+    assert mails == []
 
 
 @pytest.mark.parametrize(

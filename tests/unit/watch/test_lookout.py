@@ -16,8 +16,8 @@ from glimmr.outcomes import Outcome
 from glimmr.stores import alerts as book
 from glimmr.stores.database import Database, migrate
 from glimmr.watch.channels import channels
+from glimmr.watch.health import Checkup
 from glimmr.watch.lookout import Lookout
-from glimmr.watch.probes import failing
 from tests.support.http_server import HttpServer, Request, Wire, answer
 from tests.support.servers import PostgreSql
 from tests.unit.jobs.toys import Toy, work_off
@@ -49,7 +49,8 @@ def test_of_two_workers_at_work_one_tells(
         watched.now = database.read(now)
         watched.ended(Outcome.POISON, reason="stalled")
         lookouts = [
-            Lookout(database, watched.settings, channels(watched.settings), {}, every_seconds=0.05) for _ in range(2)
+            Lookout(database, watched.settings, channels(watched.settings), Checkup(watched.asked), every_seconds=0.05)
+            for _ in range(2)
         ]
 
         async def work() -> None:
@@ -97,9 +98,3 @@ def test_a_database_that_is_away_is_told_by_who_led_last_and_written_down_afterw
         assert watched.look() == []
         assert follower._outage._channels[0].notices == []
         database.close()
-
-
-def test_a_part_that_hangs_is_down_and_holds_up_nobody() -> None:
-    hangs = threading.Event()
-    assert failing({"store": hangs.wait, "database": lambda: None}, 0.2) == {"store": "it has not answered for 0 s"}
-    hangs.set()
