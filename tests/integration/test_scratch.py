@@ -92,6 +92,9 @@ def test_no_hospital_is_asked_while_scratch_is_gone_and_status_and_doctor_say_so
     examined, remaining = app.doctor(settings, fix=False)
     assert [one["invariant"] for one in examined if one["fault"]] == ["scratch_takes_bytes"]
     assert remaining == 1
+    env = line.environment(GLIMMR_SCRATCH=str(tmp_path / "disk"))
+    said = line.glimmr("doctor", "--data", settings.data, env=env, exit_code=1)
+    assert "1 wrong: what cannot be repaired or looked at wants the cure named above it" in said.stdout
     shop.files["/a"] = table(20)
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [], refresh=False, stop=asyncio.Event()))

@@ -64,10 +64,11 @@ def _say(told: dict[str, Any]) -> None:
         typer.echo(f"  what to do: {one['act']}")
     if not told["standing"]:
         typer.echo("nothing wants a person")
-    show.as_table(
-        ("over", "fired", "alert", "what it was"),
-        [(_moment(o["cleared_at"]), _moment(o["fired_at"]), o["name"], o["text"]) for o in told["over"]],
-    )
+    if told["over"]:
+        show.as_table(
+            ("over", "fired", "alert", "what it was"),
+            [(_moment(o["cleared_at"]), _moment(o["fired_at"]), o["name"], o["text"]) for o in told["over"]],
+        )
     for one in told["undelivered"]:
         again = f"tried again {_moment(one['try_at'])}" if one["try_at"] else "given up"
         typer.echo(

@@ -8,6 +8,7 @@ from glimmr.errors import UsageError
 from glimmr.pipeline.scan_step import questions
 from glimmr.places import PLACES
 from glimmr.scan.places import place_code
+from glimmr.scan.sources import enabled
 from glimmr.scan.sources.listing import check_list
 from glimmr.settings import Settings
 
@@ -21,6 +22,7 @@ def sources_asked(
     domains: Sequence[str] | None = None,
 ) -> list[tuple[str, str]]:
     """(source, place) pairs. Raises UsageError when nothing is named, or a state, a list or a source is none."""
+    enabled(settings)  # a source that there is not is named, with the near miss
     places = list(PLACES) if all_states else [place_code(text) for given in states or [] for text in given.split(",")]
     asked = questions(settings.sources, list(dict.fromkeys(places)), everywhere=all_states)
     if places and not asked:
@@ -33,7 +35,8 @@ def sources_asked(
             raise UsageError("GLIMMR_SOURCES does not name cms_hpt, the source that asks a domain: add it")
         asked.append(("cms_hpt", _domain(domain)))
     if not asked:
-        raise UsageError("nothing to scan: name a source with --state VT, --all, or --from list.csv")
+        domain = "" if domains is None else ", --domain hospital.org"
+        raise UsageError(f"nothing to scan: name a source with --state VT, --all{domain}, or --from list.csv")
     return list(dict.fromkeys(asked))
 
 

@@ -56,7 +56,10 @@ def _sum_up(examined: list[dict[str, Any]], remaining: int) -> None:
     repaired = sum(one["repaired"] for told in examined for one in told["violations"])
     if repaired:
         typer.echo(f"{repaired:,} repaired; the next run or worker does the jobs that were put")
-    if remaining:
+    tried = any(told["fault"] or "problem" in one for told in examined for one in told["violations"] or [{}])
+    if remaining and tried:
+        typer.echo(f"{remaining:,} wrong: what cannot be repaired or looked at wants the cure named above it")
+    elif remaining:
         typer.echo(f"{remaining:,} wrong: who works here repairs it by itself; when nobody does, `glimmr doctor --fix`")
     else:
         typer.echo(f"nothing is wrong{' any more' if repaired else ''}: {len(examined)} invariants hold")

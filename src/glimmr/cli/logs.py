@@ -28,7 +28,9 @@ def logs(
     if as_json:
         show.as_json({"job": facts, "lines": lines})
         return
-    told = [(one["ended_at"].isoformat(timespec="milliseconds"), _ended(one)) for one in facts["attempts"]]
+    told = [
+        (one["ended_at"].isoformat(timespec="milliseconds"), _ended(one, facts["url"])) for one in facts["attempts"]
+    ]
     told += [(str(line.get("at", "")), _said(line)) for line in lines]
     state = " ".join(filter(None, (facts["state"], facts["outcome"], facts["reason"])))
     typer.echo(f"{facts['step']} {job_id}: {state} {show.clean(facts['url'])}".rstrip())
@@ -49,8 +51,8 @@ def _lines(path: Path, job_id: int) -> Iterator[dict[str, Any]]:
             yield from (told for line in opened if mark in line and (told := parsed(line)).get("job") == job_id)
 
 
-def _ended(attempt: dict[str, Any]) -> str:
-    why = ": ".join(filter(None, (attempt["reason"], attempt["message"])))
+def _ended(attempt: dict[str, Any], url: str | None) -> str:
+    why = ": ".join(filter(None, (attempt["reason"], show.without_address(attempt["message"], url))))
     ended = f"run {attempt['number']} on {attempt['worker']} ended as {attempt['ended_as']}{f', {why}' if why else ''}"
     return f"{ended}\n{attempt['traceback']}" if attempt["traceback"] else ended
 

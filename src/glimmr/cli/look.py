@@ -93,7 +93,11 @@ def jobs(
     show.as_table(
         ("id", "step", "state", "attempt", "outcome", "reason", "what", "message"),
         [
-            (j["id"], j["step"], j["state"], j["attempt"], j["outcome"], j["reason"], _what(j), j["message"])
+            (
+                *(j[name] for name in ("id", "step", "state", "attempt", "outcome", "reason")),
+                _what(j),
+                show.without_address(j["message"], j["url"]),
+            )
             for j in listed
         ],
         right=("id", "attempt"),

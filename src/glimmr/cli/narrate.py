@@ -51,9 +51,14 @@ def _tell(logger: BoundLogger, event: Event, facts: dict[str, Any]) -> None:
     if event in _TOLD:
         logger.info(event.name, text=line_of(event, facts), **facts)
     elif event in _ALSO:
-        logger.info(event.name, text=_ALSO[event].format_map(facts), **facts)
+        logger.info(event.name, text=_ALSO[event].format_map(facts | _slots(facts)), **facts)
     else:
         logger.debug(event.name, **facts)
+
+
+def _slots(facts: dict[str, Any]) -> dict[str, str]:
+    """How many jobs of each step a worker takes, in words."""
+    return {"slots": ", ".join(f"{step} {count}" for step, count in facts.get("slots", {}).items())}
 
 
 def line_of(event: Event, facts: dict[str, Any]) -> str:

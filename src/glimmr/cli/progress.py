@@ -17,6 +17,7 @@ from glimmr.cli.show import clean, size
 from glimmr.errors import LocalFault
 from glimmr.watch.board import Board, UnderWay
 
+_MOST_NAME = 20  # letters, so that a bar, the bytes, their rate and the time left fit beside it into 80
 _DRAW_SECONDS, _LINE_SECONDS = 0.25, 5.0
 Counts = dict[str, dict[str, int]]  # step → state → jobs
 
@@ -142,7 +143,7 @@ def one_file(name: str, *, shown: bool) -> Generator[Callable[..., None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task(clean(name)[-60:], total=None)
+        task = bar.add_task(clean(name)[-_MOST_NAME:], total=None)
 
         def tell(**progress: Any) -> None:
             if "bytes" in progress:

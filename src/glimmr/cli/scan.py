@@ -19,7 +19,8 @@ def scan(
     ] = None,
     all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
     from_list: Annotated[
-        Path | None, typer.Option("--from", metavar="LIST", help="A CSV with the columns name, state, ccn, url.")
+        Path | None,
+        typer.Option("--from", metavar="LIST", help="A CSV, JSON or Parquet with the columns name, state, ccn, url."),
     ] = None,
     domain: Annotated[
         list[str] | None,
@@ -41,7 +42,7 @@ def scan(
     from glimmr.cli.options import load
 
     settings = load(data=data)
-    asked = sources_asked(settings, state, all_states=all_states, from_list=from_list, domains=domain)
+    asked = sources_asked(settings, state, all_states=all_states, from_list=from_list, domains=domain or ())
     summary = _ask(settings, asked, refresh=refresh, as_json=as_json)
     if as_json:
         show.as_json(summary)

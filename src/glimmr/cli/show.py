@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,7 @@ from glimmr.outcomes import MEANINGS, Outcome
 
 _LEAST_WIDTH = 8  # of a column in which something can be read
 _FILE_WIDTH = 200  # of a table that goes to a file or a pipe
+_PRICES_WIDTH = 100  # of a terminal that has room for what a code means, too
 _LONGEST_WHY = 1000  # letters of a message: a list may name an address of any length
 _TAB = 9
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
@@ -103,7 +105,8 @@ def as_table(
 ) -> None:
     """Print rows under column names; numbers stand right. On a terminal, `most` letters of a column are shown.
 
-    Where there is no room for so many columns, every value gets a line of its own.
+    Where there is little room, long texts are broken into lines rather than numbers, dates and words; where there is
+    none for so many columns, every value gets a line of its own.
     """
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -112,13 +115,40 @@ def as_table(
     if rows and len(columns) * _LEAST_WIDTH > console.width:
         _one_below_the_other(columns, rows)
         return
+    numbers = set(right)
+    cut = [
+        [_short(clean(cell), (most or {}).get(name)) for name, cell in zip(columns, row, strict=True)] for row in rows
+    ]
+    whole = _whole(columns, cut, numbers, console.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(Text(clean(name)), justify="right" if name in set(right) else "left", overflow="fold")
-    for row in rows:
-        cells = zip(columns, map(clean, row), strict=True)
-        table.add_row(*(Text(_short(cell, (most or {}).get(name))) for name, cell in cells))
+        justify = "right" if name in numbers else "left"
+        table.add_column(Text(clean(name)), justify=justify, overflow="fold", no_wrap=name in whole)
+    for row in cut:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _whole(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str], width: int) -> set[str]:
+    """The columns whose values stay in one line: numbers first, then the narrowest, while the others can be read."""
+    wide = {name: max(map(cell_len, (clean(name), *(row[n] for row in rows)))) for n, name in enumerate(columns)}
+    left, whole = width - 2 * len(columns), set[str]()
+    others = sum(min(_LEAST_WIDTH, most) for most in wide.values())
+    for name, most in sorted(wide.items(), key=lambda one: (one[0] not in numbers, one[1])):
+        others -= min(_LEAST_WIDTH, most)
+        if most + others > left:
+            break
+        left -= most
+        whole.add(name)
+    return whole
+
+
+def without_empty(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The same without the columns in which nothing is said."""
+    told = [n for n in range(len(columns)) if any(row[n] not in (None, "") for row in rows)]
+    return tuple(columns[n] for n in told), [tuple(row[n] for n in told) for row in rows]
 
 
 def _one_below_the_other(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -145,6 +175,11 @@ def money(amount: Decimal | None) -> str:
     return f"{whole}.{cents.ljust(2, '0')}"
 
 
+def without_address(message: str | None, url: str | None) -> str:
+    """What an error says, where the address that it begins with is told beside it."""
+    return (message or "").removeprefix(f"{url}: ")
+
+
 def prices(rows: Iterable[Any]) -> None:
     """Print prices of codes, one a line: who charges how much to whom, as of when, and in which cell it stands."""
     columns = ("hospital", "st", "code", "what", "payer, plan", "kind", "amount", "file date", "source")
@@ -162,7 +197,14 @@ def prices(rows: Iterable[Any]) -> None:
         )
         for row in rows
     )
+    if Console().width < _PRICES_WIDTH:
+        what = columns.index("what")
+        columns, shown = _without(columns, what), (_without(row, what) for row in shown)
     as_table(columns, shown, right=("amount",), most={"hospital": 21, "what": 10, "payer, plan": 20, "source": 11})
+
+
+def _without(row: tuple[Any, ...], n: int) -> tuple[Any, ...]:
+    return row[:n] + row[n + 1 :]
 
 
 def _amount(row: Any) -> str:

@@ -9,6 +9,8 @@ import typer
 from glimmr.cli import show
 from glimmr.cli.look import AsJson, Data
 
+_COLUMNS = ("run", "started (UTC)", "took", "ended as", "reason", "bytes", "rows", "worker", "message")
+
 
 def job(
     job_id: Annotated[int, typer.Argument(metavar="ID", help="A job's id (`glimmr jobs`).")],
@@ -27,28 +29,25 @@ def job(
         typer.echo(f"{name:10} {show.clean(value)}")
     attempts = facts["attempts"]
     if attempts:
-        show.as_table(
-            ("run", "started", "took", "ended as", "reason", "bytes", "rows", "worker", "message"),
-            [
-                (
-                    one["number"],
-                    _moment(one["started_at"]),
-                    _took(one["started_at"], one["ended_at"]),
-                    one["ended_as"],
-                    one["reason"],
-                    show.size(one["bytes"]) if one["bytes"] else "",
-                    f"{one['rows']:,}" if one["rows"] else "",
-                    one["worker"],
-                    one["message"],
-                )
-                for one in attempts
-            ],
-            right=("run", "took", "bytes", "rows"),
-            most={"worker": 20},
-        )
+        columns, rows = show.without_empty(_COLUMNS, [_attempt(one, facts["url"]) for one in attempts])
+        show.as_table(columns, rows, right=("run", "took", "bytes", "rows"), most={"worker": 20})
     for one in attempts:
         if one["traceback"]:
             typer.echo(f"traceback of run {one['number']}:\n  {show.clean_lines(one['traceback'])}")
+
+
+def _attempt(one: dict[str, Any], url: str | None) -> tuple[Any, ...]:
+    return (
+        one["number"],
+        _moment(one["started_at"]).removesuffix(" UTC"),
+        _took(one["started_at"], one["ended_at"]),
+        one["ended_as"],
+        one["reason"],
+        show.size(one["bytes"]) if one["bytes"] else "",
+        f"{one['rows']:,}" if one["rows"] else "",
+        one["worker"],
+        show.without_address(one["message"], url),
+    )
 
 
 def _told(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:

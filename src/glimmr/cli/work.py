@@ -16,7 +16,8 @@ def run(
     ] = None,
     all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
     from_list: Annotated[
-        Path | None, typer.Option("--from", metavar="LIST", help="A CSV with the columns name, state, ccn, url.")
+        Path | None,
+        typer.Option("--from", metavar="LIST", help="A CSV, JSON or Parquet with the columns name, state, ccn, url."),
     ] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder (GLIMMR_DATA).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take up at most that many addresses.")] = None,

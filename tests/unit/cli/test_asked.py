@@ -21,3 +21,15 @@ def test_the_same_question_is_asked_once() -> None:
 def test_what_can_be_no_domain_is_refused_with_an_example(given: str) -> None:
     with pytest.raises(UsageError, match=r"looks like hospital\.org"):
         sources_asked(Settings(), None, all_states=False, domains=[given])
+
+
+def test_a_source_that_there_is_not_is_named_with_the_near_miss() -> None:
+    with pytest.raises(UsageError, match="no source is called 'pro'; did you mean pra"):
+        sources_asked(Settings(sources=("pro",)), ["VT"], all_states=False)
+
+
+def test_only_who_may_name_a_domain_is_told_to() -> None:
+    with pytest.raises(UsageError, match="--domain"):
+        sources_asked(Settings(), None, all_states=False, domains=())
+    with pytest.raises(UsageError, match=r"VT, --all, or --from list\.csv$"):
+        sources_asked(Settings(), None, all_states=False)

@@ -37,3 +37,11 @@ def test_what_begins_is_told_on_standard_error_and_progress_is_not(
     out, err = capsys.readouterr()
     assert out == ""
     assert [line[20:] for line in err.splitlines()] == ["download 12 claimed"]
+
+
+def test_a_worker_says_in_words_what_it_takes(capsys: pytest.CaptureFixture[str], unlogged: None) -> None:
+    log.configure(load(log_format="text"))
+    stop = narrate()
+    events.tell(events.WORKER_STARTED, worker="w", slots={"scan": 1, "download": 2})
+    stop()
+    assert capsys.readouterr().err[20:] == "at work: scan 1, download 2\n"

@@ -1,3 +1,4 @@
+import re
 import threading
 from typing import Any, cast
 
@@ -58,3 +59,15 @@ def test_a_scan_alone_is_told_by_what_is_asked_and_what_was_named(
         assert asked.wait(10)
     board.close()
     assert capsys.readouterr().err.strip().endswith("scan 1/2  12 named  pra V\\x1bT")
+
+
+def test_a_long_name_leaves_room_for_its_bar_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with progress.one_file(f"http://h.test/{'x' * 90}.csv", shown=True) as tell:
+        tell(bytes=123_456_789_012, total=987_654_321_098)
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "x.csv" in drawn
+    assert drawn.strip().count("\n") == 0, "it is drawn in one line"

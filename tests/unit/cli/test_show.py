@@ -1,7 +1,11 @@
 import json
+import re
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,3 +124,40 @@ def test_a_column_that_looks_like_markup_is_shown_as_it_is(capsys: pytest.Captur
     show.as_table(("[/v2]", "[red]x"), [("[bold]a", "b")])
     told = capsys.readouterr().out
     assert all(text in told for text in ("[/v2]", "[red]x", "[bold]a"))
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed is taken for a terminal of 80 columns."""
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def _plain(drawn: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", drawn)
+
+
+def test_in_80_columns_neither_an_amount_nor_a_date_is_broken(narrow: None, capsys: pytest.CaptureFixture[str]) -> None:
+    shared = {"hospital": "St. Isidore Critical Access Hospital", "state": "DC", "code": "27447", "setting": "both",
+              "description": "Knee replacement", "payer": "Cignus", "plan": "Open Access Plus", "kind": "negotiated",
+              "last_updated_on": date(2025, 2, 3), "member": None, "source_pos": "/sci/0/sc/0/p/0"}  # fmt: skip
+    show.prices([SimpleNamespace(**shared, amount=Decimal("32809.69725"))])
+    told = _plain(capsys.readouterr().out)
+    assert all(text in told for text in ("32,809.69725", "2025-02-03", "negotiated", "27447"))
+    assert max(len(text) for text in told.splitlines()) <= 80
+
+
+def test_where_not_even_numbers_have_room_nothing_is_lost(narrow: None, capsys: pytest.CaptureFixture[str]) -> None:
+    show.as_table(("a", "b", "c"), [("1" * 60, "2" * 60, "3" * 60)], right=("a", "b", "c"))
+    told = _plain(capsys.readouterr().out)
+    assert [told.count(digit) for digit in "123"] == [60, 60, 60]
+
+
+def test_a_message_does_not_repeat_the_address_beside_it() -> None:
+    assert show.without_address("http://h.test/a: gone", "http://h.test/a") == "gone"
+    assert show.without_address("http://h.test/b: gone", "http://h.test/a") == "http://h.test/b: gone"
+    assert show.without_address(None, None) == ""
+
+
+def test_a_column_in_which_nothing_is_said_is_left_out() -> None:
+    assert show.without_empty(("a", "b", "c"), [(1, "", 0), (2, None, 0)]) == (("a", "c"), [(1, 0), (2, 0)])
