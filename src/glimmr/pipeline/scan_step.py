@@ -110,11 +110,12 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     seen = sightings.see(connection, source, place, told.sightings, now)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
+    changed |= catalog.current_files(connection, seen.updated)  # the header is to be asked about who is named anew
     for to in sorted(set(seen.moved.values())):
         changed |= set(give_way(connection, to, now))
     sightings.renamed(connection, source, told.renamed, now)
     if scanned.listed:
-        changed |= _identify(connection, told, now)
+        changed |= _identify(connection, told)
     sightings.answered(
         connection,
         source,
@@ -157,7 +158,7 @@ def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime)
     return replace(after, new=told.new, updated=after.updated - told.new)
 
 
-def _identify(connection: Connection, told: Merged, now: datetime) -> set[str]:
+def _identify(connection: Connection, told: Merged) -> set[str]:
     """Hospitals that were known without a CCN and are on the roster now. Returns the snapshots that changed hands."""
     candidates = candidates_of(one for one in told.known.values() if one.hospital.ccn)
     states = {one.hospital.state for one in told.known.values()}
@@ -165,9 +166,9 @@ def _identify(connection: Connection, told: Merged, now: datetime) -> set[str]:
     for one in hospitals.unidentified(connection, states):
         meant = match(_claim(one), candidates)
         if isinstance(meant, Match):
-            addresses += hospitals.identify(connection, one.hospital.hospital_id, meant.hospital_id)
-    del now
-    return set(catalog.current_owners(connection, addresses))
+            former = one.hospital.hospital_id
+            addresses += hospitals.identify(connection, former, meant.hospital_id, meant.method, meant.score)
+    return catalog.current_files(connection, addresses)
 
 
 def _claim(known: Known) -> Claim:

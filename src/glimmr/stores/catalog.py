@@ -106,6 +106,15 @@ def current_owners(connection: Connection, ids: Sequence[str]) -> dict[str, set[
     return owners
 
 
+_CURRENT_FILES = select(price_files.c.current_file_id).where(_AMONG, price_files.c.current_file_id.is_not(None))
+
+
+def current_files(connection: Connection, ids: Collection[str]) -> set[str]:
+    """The current snapshots of these addresses."""
+    parts = _parts(sorted(ids))
+    return {file_id for part in parts for file_id in connection.execute(_CURRENT_FILES, {"ids": part}).scalars()}
+
+
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from glimmr.model import Hospital, Known
 from glimmr.stores.catalog import upsert
 from glimmr.stores.tables import address_changes, hospitals, price_file_hospitals, sightings, snapshots
+from glimmr.stores.trust import proven
 
 _FIELDS = tuple(one.name for one in fields(Hospital))
 _WRITTEN = tuple(c.name for c in hospitals.c if c.name != "hospital_id")
@@ -33,6 +34,19 @@ _LICENCES = (
         snapshots.c.license_number.is_not(None),
         hospitals.c.state.in_(bindparam("states", expanding=True)),
         func.json_array_length(snapshots.c.location_names) == 1,
+    )
+)
+
+
+_OTHER = price_file_hospitals.alias("other")
+_DENIED = (
+    select(price_file_hospitals.c.price_file_id)
+    .join(_OTHER, _OTHER.c.price_file_id == price_file_hospitals.c.price_file_id)
+    .where(
+        _OTHER.c.hospital_id == bindparam("former"),
+        price_file_hospitals.c.hospital_id == bindparam("hospital"),
+        price_file_hospitals.c.verified_by.is_not(None),
+        ~proven(price_file_hospitals),
     )
 )
 
@@ -93,12 +107,19 @@ def _rows(known: Iterable[Known], now: datetime, domains: dict[str, str | None])
     ]
 
 
-def identify(connection: Connection, former: str, hospital_id: str) -> list[str]:
-    """The hospital of the derived id `former` is that of `hospital_id`. Returns the addresses whose owner changed."""
+def identify(connection: Connection, former: str, hospital_id: str, method: str, score: float) -> list[str]:
+    """The hospital of the derived id `former` is that of `hospital_id`, which is known by likeness (see `scan.match`).
+
+    Returns the addresses whose owner changed, which their files' headers are to be asked about; none, and nothing is
+    changed, where a header has denied it before.
+    """
+    if connection.execute(_DENIED, {"former": former, "hospital": hospital_id}).first() is not None:
+        return []
     links = connection.execute(
         select(price_file_hospitals).where(price_file_hospitals.c.hospital_id == former)
     ).mappings()
-    moved = [{**row, "hospital_id": hospital_id, "verified_by": None} for row in links]
+    as_likeness = {"match_method": method, "match_score": score, "verified_by": None, "verified_method": None}
+    moved = [{**row, "hospital_id": hospital_id, **as_likeness} for row in links]
     upsert(connection, price_file_hospitals, moved)
     seen = connection.execute(select(sightings).where(sightings.c.hospital_id == former)).mappings()
     upsert(connection, sightings, [{**row, "hospital_id": hospital_id} for row in seen])
