@@ -3,8 +3,8 @@
 
 The same jobs without network (each writes a row, nothing else: the least work there can be) are worked off twice: with
 logs, metrics, health and heartbeat, as `glimmr serve` does, scraped every 5 s; and without all four. Processor time of
-this process, alternating which comes first; medians count: of the ratio, and of the milliseconds a job. Such a job takes
-a millisecond; those of the line take tens to hundreds, so to them the milliseconds are what matters.
+this process, alternating which comes first; medians count: of the ratio, and of the milliseconds a job. Such a job
+takes a millisecond; those of the line take tens to hundreds, so to them the milliseconds are what matters.
 """
 
 import argparse
