@@ -121,25 +121,25 @@ def as_table(
     ]
     whole = _whole(columns, cut, numbers, console.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in columns:
+    for n, name in enumerate(columns):
         justify = "right" if name in numbers else "left"
-        table.add_column(Text(clean(name)), justify=justify, overflow="fold", no_wrap=name in whole)
+        table.add_column(Text(clean(name)), justify=justify, overflow="fold", no_wrap=n in whole)
     for row in cut:
         table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _whole(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str], width: int) -> set[str]:
+def _whole(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str], width: int) -> set[int]:
     """The columns whose values stay in one line: numbers first, then the narrowest, while the others can be read."""
-    wide = {name: max(map(cell_len, (clean(name), *(row[n] for row in rows)))) for n, name in enumerate(columns)}
-    left, whole = width - 2 * len(columns), set[str]()
-    others = sum(min(_LEAST_WIDTH, most) for most in wide.values())
-    for name, most in sorted(wide.items(), key=lambda one: (one[0] not in numbers, one[1])):
+    wide = [max(map(cell_len, (clean(name), *(row[n] for row in rows)))) for n, name in enumerate(columns)]
+    left, whole = width - 2 * len(columns), set[int]()
+    others = sum(min(_LEAST_WIDTH, most) for most in wide)
+    for n, most in sorted(enumerate(wide), key=lambda one: (columns[one[0]] not in numbers, one[1])):
         others -= min(_LEAST_WIDTH, most)
         if most + others > left:
             break
         left -= most
-        whole.add(name)
+        whole.add(n)
     return whole
 
 
@@ -197,7 +197,8 @@ def prices(rows: Iterable[Any]) -> None:
         )
         for row in rows
     )
-    if Console().width < _PRICES_WIDTH:
+    console = Console()
+    if console.is_terminal and console.width < _PRICES_WIDTH:
         what = columns.index("what")
         columns, shown = _without(columns, what), (_without(row, what) for row in shown)
     as_table(columns, shown, right=("amount",), most={"hospital": 21, "what": 10, "payer, plan": 20, "source": 11})

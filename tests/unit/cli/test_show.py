@@ -147,8 +147,19 @@ def test_in_80_columns_neither_an_amount_nor_a_date_is_broken(narrow: None, caps
     assert max(len(text) for text in told.splitlines()) <= 80
 
 
+def test_a_file_gets_what_a_code_means_however_narrow_the_terminal_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    facts = dict.fromkeys(
+        ("hospital", "state", "code", "setting", "payer", "plan", "kind", "last_updated_on", "member")
+    )
+    show.prices([SimpleNamespace(**facts, description="Knee replacement", source_pos="R4", amount=Decimal(1))])
+    assert "Knee replacement" in capsys.readouterr().out
+
+
 def test_where_not_even_numbers_have_room_nothing_is_lost(narrow: None, capsys: pytest.CaptureFixture[str]) -> None:
-    show.as_table(("a", "b", "c"), [("1" * 60, "2" * 60, "3" * 60)], right=("a", "b", "c"))
+    show.as_table(("a", "b", "b"), [("1" * 60, "2" * 60, "3" * 60)], right=("a", "b"))
     told = _plain(capsys.readouterr().out)
     assert [told.count(digit) for digit in "123"] == [60, 60, 60]
 
