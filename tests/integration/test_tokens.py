@@ -61,6 +61,7 @@ def test_no_log_report_table_or_database_shows_a_token(tmp_path: Path) -> None:
     assert _cells_with_secrets(data / "glimmr.sqlite") == {("price_files", "url")}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_no_log_of_a_fleet_shows_a_password_of_its_settings(
     postgresql: PostgreSql, redis_server: RedisServer, bucket: str, tmp_path: Path
