@@ -142,6 +142,6 @@ def test_three_processes_are_never_more_connections_to_a_host_than_the_setting_v
     assert {(row["state"], row["attempt"]) for row in rows} == {("done", 1)}
     assert len(rows) == 55
     owners = database.read(lambda c: c.exec_driver_sql("SELECT DISTINCT worker FROM attempts").all())
-    assert len(owners) == 3
+    assert len(owners) > 1  # how the three share the work is theirs
     assert server.peak_connections[VENDOR] == 2
     assert max(server.peak_connections.values()) == 2
