@@ -13,6 +13,14 @@ STATES = ("ready", "running", "done", "dead", "cancelled")
 
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder (GLIMMR_DATA).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+States = Annotated[
+    list[str] | None, typer.Option(help="States or territories (codes or names, comma-separated or repeated).")
+]
+AllStates = Annotated[bool, typer.Option("--all", help="All 59 states and territories.")]
+FromList = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="LIST", help="A CSV, JSON or Parquet with the columns name, state, ccn, url."),
+]
 
 
 def status(data: Data = None, as_json: AsJson = False) -> None:

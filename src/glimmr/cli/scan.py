@@ -1,27 +1,20 @@
 """`glimmr scan`: ask the sources who there is and where their price files are, and stop there."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.look import AsJson, Data
+from glimmr.cli.look import AllStates, AsJson, Data, FromList, States
 
 _MOST_SHOWN = 20
 
 
 def scan(
-    state: Annotated[
-        list[str] | None,
-        typer.Option(help="States or territories (codes or names, comma-separated or repeated)."),
-    ] = None,
-    all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
-    from_list: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="LIST", help="A CSV, JSON or Parquet with the columns name, state, ccn, url."),
-    ] = None,
+    state: States = None,
+    all_states: AllStates = False,
+    from_list: FromList = None,
     domain: Annotated[
         list[str] | None,
         typer.Option(help="A hospital's own domain, to be asked for its cms-hpt.txt (comma-separated or repeated)."),

@@ -6,19 +6,15 @@ from typing import Annotated
 
 import typer
 
+from glimmr.cli.look import AllStates, FromList, States
+
 _EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: what keeps us running starts us again
 
 
 def run(
-    state: Annotated[
-        list[str] | None,
-        typer.Option(help="States or territories (codes or names, comma-separated or repeated)."),
-    ] = None,
-    all_states: Annotated[bool, typer.Option("--all", help="All 59 states and territories.")] = False,
-    from_list: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="LIST", help="A CSV, JSON or Parquet with the columns name, state, ccn, url."),
-    ] = None,
+    state: States = None,
+    all_states: AllStates = False,
+    from_list: FromList = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder (GLIMMR_DATA).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take up at most that many addresses.")] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask known addresses again, too.")] = False,

@@ -21,7 +21,7 @@ from glimmr.errors import (
 )
 from glimmr.model import Fetched
 from glimmr.net import Answer, Client, direct, normalise, redact
-from glimmr.net.transfer import Progress
+from glimmr.net.transfer import Progress, silent
 from glimmr.retry import Class, rule_for
 
 # What breaks a transfer in the middle: worth going on at once, as long as each try brings bytes (RELIABILITY.md §4).
@@ -61,7 +61,7 @@ def bring(
     twice a second and may raise to stop. Raises a FetchError, DiskFull before the space is short (`min_free_bytes` stay
     free), StorageFault, or what `tell` raises; then what is left, if anything, is what the next call goes on from.
     """
-    told = tell or _silent
+    told = tell or silent
     asked: dict[str, Any] = {"etag": etag, "last_modified": last_modified, "max_bytes": max_bytes}
     with partial(scratch, name or url, tell=told, min_free_bytes=min_free_bytes, worth=_is_worth_keeping) as growing:
         answer = _until_whole(client, url, growing, told, asked)
@@ -120,7 +120,3 @@ def _pause(resumes: int, tell: Progress) -> None:
 def _is_worth_keeping(error: BaseException) -> bool:
     """Whether somebody will go on with what is here: the fault passes, or is ours, or another run has the job."""
     return isinstance(error, LeaseLost) or rule_for(error).klass in (Class.TRANSIENT, Class.WAIT, Class.LOCAL)
-
-
-def _silent(**_: Any) -> None:
-    """Nobody wants to know."""

@@ -11,7 +11,7 @@ from glimmr.download.ranges import ranges_of, unchanged
 from glimmr.errors import BodyCut
 from glimmr.model import Fetched, Ranges
 from glimmr.net import Client
-from glimmr.net.transfer import Progress
+from glimmr.net.transfer import Progress, silent
 from glimmr.sniff import HEAD_BYTES, Kind, confirmed, data_links, sniff, whole
 from glimmr.stores.blobs import Blobs, blob_key, fault
 
@@ -41,7 +41,7 @@ def download(
     """
     blobs.must_take_bytes()
     if ranges is not None:
-        same = unchanged(url, ranges, client=client, tell=tell or _silent, etag=etag, last_modified=last_modified)
+        same = unchanged(url, ranges, client=client, tell=tell or silent, etag=etag, last_modified=last_modified)
         if same is not None:
             return same
     answer = bring_file(
@@ -77,10 +77,6 @@ def _is_cut(path: Path) -> bool:
 def _without_end(answer: Fetched) -> BodyCut:
     said = f"{answer.final_url}: all came that was announced ({answer.size_bytes:,} bytes), and the file has no end"
     return BodyCut(said, url=answer.final_url, size_bytes=answer.size_bytes)
-
-
-def _silent(**_: Any) -> None:
-    """Nobody wants to know."""
 
 
 def bring_file(

@@ -4,7 +4,6 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
-from typing import Any
 
 import pycurl
 
@@ -21,7 +20,7 @@ from glimmr.net.lines import Line, Lines
 from glimmr.net.options import Limits, Options
 from glimmr.net.request import Request, bad_redirect
 from glimmr.net.resume import Resume, Span
-from glimmr.net.transfer import Progress, Sink, Transfer
+from glimmr.net.transfer import Progress, Sink, Transfer, silent
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
 from glimmr.net.ways import IDENTITY, IMPERSONATE, INTERMEDIATES, LEGACY_TLS, Settable
@@ -76,7 +75,7 @@ class Client:
             asked["If-Modified-Since"] = last_modified
         asked |= resume.headers if resume else {}
         request = Request(url=normalise(url), headers=asked, resume=resume, since=since)
-        return self._ask(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
+        return self._ask(request, sink, tell or silent, self._limits(max_bytes, deadline_seconds))
 
     def get_bytes(
         self,
@@ -92,7 +91,7 @@ class Client:
         """A small answer, whole: content encodings undone, at most `max_bytes`. Raises a FetchError."""
         sink = _Memory()
         request = Request(url=normalise(url), method=method, headers=dict(headers or {}), body=body, decode=True)
-        answer = self._ask(request, sink, tell or _silent, self._limits(max_bytes, deadline_seconds))
+        answer = self._ask(request, sink, tell or silent, self._limits(max_bytes, deadline_seconds))
         return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=bytes(sink.data))
 
     def close(self) -> None:
@@ -321,10 +320,6 @@ class _Memory:
     def write(self, data: bytes) -> None:
         """Keep it."""
         self.data += data
-
-
-def _silent(**_: Any) -> None:
-    """Nobody wants to know."""
 
 
 def _answer(transfer: Transfer, request: Request) -> Answer:

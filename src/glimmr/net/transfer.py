@@ -17,6 +17,11 @@ from glimmr.net.urls import redact
 
 Progress = Callable[..., Any]
 
+
+def silent(**_: Any) -> None:
+    """The progress callable of who wants to know nothing."""
+
+
 _HEAD_BYTES = 16 * 1024
 _ERROR_BODY_BYTES = 64 * 1024
 _TELL_SECONDS = 0.5

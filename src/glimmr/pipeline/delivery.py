@@ -12,6 +12,7 @@ from typing import Self
 from glimmr.errors import UsageError
 from glimmr.sniff import Kind
 from glimmr.stores.blobs import fault
+from glimmr.stores.local_shelf import sync
 
 _GROWING = ".glimmr-partial"  # beside what will be there, so on its disk: the last step is only a name
 _NO_LINKS = frozenset((errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS))
@@ -71,13 +72,13 @@ class Target:
         to = self.folder / (self.name or file_id + _ending(kind))
         try:
             if self.force:
-                _sync(whole)
+                sync(whole)
                 whole.replace(to)
             elif not _is_there(to, whole, file_id):
-                _sync(whole)
+                sync(whole)
                 _name(whole, to)
             whole.unlink(missing_ok=True)
-            _sync(self.folder)
+            sync(self.folder)
         except FileExistsError:
             raise _taken(to) from None
         except OSError as error:
@@ -112,11 +113,3 @@ def _is_there(to: Path, whole: Path, file_id: str) -> bool:
 
 def _taken(path: Path) -> UsageError:
     return UsageError(f"--to {path}: there is a file already; name another, or overwrite it with --force")
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

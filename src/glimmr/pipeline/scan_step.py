@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.model import Known
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.moved import give_way
@@ -16,7 +15,7 @@ from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.scan import Scanned, scan
-from glimmr.scan.match import Claim, Match, match
+from glimmr.scan.match import Match, claim_of, match
 from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, site_of, sites_named
 from glimmr.scan.source import EVERYWHERE
 from glimmr.stores import catalog, hospitals, sightings
@@ -90,11 +89,13 @@ class ScanStep:
         return [scan_job(args["source"], args["place"], refresh=args["refresh"])]
 
 
+@dataclass(frozen=True, slots=True)
 class Told:
     """What an answer was remembered as; `changed` are current snapshots that have other hospitals now."""
 
-    def __init__(self, told: Merged, seen: Seen, changed: list[str]) -> None:
-        self.merged, self.seen, self.changed = told, seen, changed
+    merged: Merged
+    seen: Seen
+    changed: list[str]
 
 
 def remember(connection: Connection, source: str, place: str, scanned: Scanned, now: datetime) -> Told:
@@ -164,22 +165,11 @@ def _identify(connection: Connection, told: Merged) -> set[str]:
     states = {one.hospital.state for one in told.known.values()}
     addresses: list[str] = []
     for one in hospitals.unidentified(connection, states):
-        meant = match(_claim(one), candidates)
+        meant = match(claim_of(one), candidates)
         if isinstance(meant, Match):
             former = one.hospital.hospital_id
             addresses += hospitals.identify(connection, former, meant.hospital_id, meant.method, meant.score)
     return catalog.current_files(connection, addresses)
-
-
-def _claim(known: Known) -> Claim:
-    hospital = known.hospital
-    return Claim(
-        names=(hospital.name, *known.other_names),
-        npis=tuple(filter(None, (hospital.npis or "").split("|"))),
-        state=hospital.state,
-        address=hospital.address,
-        zip=hospital.zip,
-    )
 
 
 def _failed(connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from glimmr.model import Found, Header, Listed
+from glimmr.model import Found, Header, Known, Listed
 from glimmr.places import PLACES
 from glimmr.scan.candidates import Candidate, Candidates, same_house
 from glimmr.scan.identity import parent_ccn
@@ -49,11 +49,11 @@ class NoMatch:
     candidates: tuple[tuple[str, float], ...] = ()
 
 
-def claim_of(record: Found | Listed) -> Claim:
-    """What a source's record claims."""
+def claim_of(record: Found | Listed | Known) -> Claim:
+    """What a source's record claims, or all that is known of a hospital."""
     hospital = record.hospital
     return Claim(
-        names=(hospital.name, *(record.other_names if isinstance(record, Listed) else ())),
+        names=(hospital.name, *(() if isinstance(record, Found) else record.other_names)),
         ccn=hospital.ccn,
         npis=tuple(filter(None, (hospital.npis or "").split("|"))),
         state=hospital.state,

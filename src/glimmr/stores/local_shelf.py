@@ -22,7 +22,7 @@ def place(source: Path, target: Path, root: Path, *, there: bool) -> None:
         with suppress(PermissionError):  # another user's
             os.utime(target)  # it counts as new: who looks for what nothing refers to must not take it away just now
     else:
-        _sync(source)
+        sync(source)
         events.tell(events.OBJECT_SYNCED, name=target.name)
         try:
             _name(source, target)
@@ -30,7 +30,7 @@ def place(source: Path, target: Path, root: Path, *, there: bool) -> None:
             _replace_if_broken(source, target)
         events.tell(events.OBJECT_NAMED, name=target.name)
     for folder in (target.parent, *made):
-        _sync(folder)
+        sync(folder)
 
 
 def _name(source: Path, target: Path) -> None:
@@ -83,7 +83,8 @@ def _make_folders(folder: Path, root: Path) -> list[Path]:
     return [one.parent for one in missing]
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """What a file holds, or the names in a folder, is on the disk when this returns. Raises OSError."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)

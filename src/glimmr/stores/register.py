@@ -93,26 +93,18 @@ _SNAPSHOTS = (
     .where(fetches.c.price_file_id.in_(_AMONG), fetches.c.outcome == "ok")
     .order_by(fetches.c.fetched_at.desc(), fetches.c.price_file_id)
 )
-_CHANGES = (
-    select(
-        address_changes.c.id,
-        address_changes.c.at,
-        address_changes.c.what,
-        address_changes.c.source,
-        address_changes.c.detail,
-        address_changes.c.price_file_id,
-    )
-    .where(address_changes.c.price_file_id.in_(_AMONG))
-    .order_by(address_changes.c.id)
-)
-_RENAMED = select(
+_CHANGE = select(
     address_changes.c.id,
     address_changes.c.at,
     address_changes.c.what,
     address_changes.c.source,
     address_changes.c.detail,
     address_changes.c.price_file_id,
-).where(address_changes.c.hospital_id == bindparam("hospital_id"), address_changes.c.price_file_id.is_(None))
+)
+_CHANGES = _CHANGE.where(address_changes.c.price_file_id.in_(_AMONG)).order_by(address_changes.c.id)
+_RENAMED = _CHANGE.where(
+    address_changes.c.hospital_id == bindparam("hospital_id"), address_changes.c.price_file_id.is_(None)
+)
 _HEADERS = select(snapshots.c.file_id, snapshots.c.hospital_name, snapshots.c.location_names).where(
     snapshots.c.file_id.in_(_AMONG)
 )

@@ -35,19 +35,6 @@ STALLED = raw(head("200 OK", "Content-Length: 9") + b"pri", then="stall")
 WAYS = [pytest.param("impersonate", marks=with_browser), "legacy_tls"]
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def web() -> Iterator[HttpServer]:
-    with HttpServer({"/f": answer(b"prices")}) as server:
-        yield server
-
-
 @pytest.fixture
 def front(web: HttpServer, tmp_path: Path) -> Iterator[TlsFront]:
     with TlsFront(web.port, tmp_path) as built:

@@ -18,13 +18,6 @@ from tests.support.http_server import HttpServer, Request, Script, Wire, answer,
 from tests.unit.net.asking import Kept, client
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def asker() -> Iterator[Client]:
     made = client()

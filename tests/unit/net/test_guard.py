@@ -102,13 +102,6 @@ def canary() -> Canary:
     return Canary()
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 def test_no_form_of_a_private_address_is_connected_to(canary: Canary) -> None:
     asker, refused = client(allow=()), list[str]()
     for host in NOT_PUBLIC:

@@ -17,12 +17,6 @@ VARIANTS = {"expired.test": "expired", "short.test": "no_intermediate"}
 
 
 @pytest.fixture
-def web() -> Iterator[HttpServer]:
-    with HttpServer({"/f": answer(b"prices")}) as server:
-        yield server
-
-
-@pytest.fixture
 def front(web: HttpServer, tmp_path: Path) -> Iterator[TlsFront]:
     with TlsFront(web.port, tmp_path, VARIANTS) as built:
         yield built

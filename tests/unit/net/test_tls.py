@@ -20,19 +20,6 @@ from tests.unit.net.asking import Kept
 VARIANTS = ("good", "expired", "other_host", "unknown", "no_intermediate", "tls10", "small_dh")
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def web() -> Iterator[HttpServer]:
-    with HttpServer({"/f": answer(b"prices")}) as server:
-        yield server
-
-
 @pytest.fixture
 def front(web: HttpServer, tmp_path: Path) -> Iterator[TlsFront]:
     with TlsFront(web.port, tmp_path, {host(name): name for name in VARIANTS}) as built:
