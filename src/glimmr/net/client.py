@@ -131,9 +131,9 @@ class Client:
             tell(bytes=here_bytes, total=None)
 
         bundle = self._bundle(request, tell, limits)
-        if request.resume is None:  # to go on with a transfer is no new one
-            self._hosts.keep_pace(host, waiting)
         with self._hosts.turn(host, waiting):
+            if request.resume is None:  # to go on with a transfer is no new one
+                self._hosts.keep_pace(host, waiting)  # in the turn: who waits for a turn late would come with the next
             self._hosts.check(host)
             transfer = self._exchange(request, sink, tell, limits, bundle)
             if (transfer.is_wanted or transfer.status == 304) and self._hosts.takes_robots(host):

@@ -1,5 +1,6 @@
 """How often a host is asked: as its robots.txt wants it, and half as often after each 429; a whole fleet as one."""
 
+import asyncio
 import itertools
 import threading
 import time
@@ -122,6 +123,31 @@ def test_a_crawl_delay_is_kept_between_requests_up_to_the_setting_and_nothing_el
     assert min(gaps(times[:5])) > 0.25
     assert server.paths().count("/robots.txt") == 2  # once a host
     assert server.peak <= 2 + 2
+
+
+def test_who_waited_for_a_turn_beyond_its_place_does_not_come_with_the_next() -> None:
+    times = list[float]()
+
+    async def slow(_: Request, wire: Wire) -> bool:
+        await wire.send(head("200 OK", "Content-Length: 8000"))
+        for _ in range(8):  # longer than two pauses: both who wait could go
+            await asyncio.sleep(0.1)
+            await wire.send(b"x" * 1000)
+        return True
+
+    served = noting(times, in_turn(answer(b"x"), slow, answer(b"x")))
+    with HttpServer({"/robots.txt": robots(10), "/f.csv": served}) as server:
+        known = Hosts(LocalPoliteness(1), crawl_delay_seconds=0.3)
+        asker = client(connect_to=f"*=127.0.0.1:{server.port}", hosts=known)
+        asker.fetch("http://h.test/f.csv", Kept())
+        threads = [threading.Thread(target=lambda: asker.fetch("http://h.test/f.csv", Kept())) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        asker.close()
+    assert len(times) == 4
+    assert min(gaps(times)) > 0.25
 
 
 def test_a_transfer_that_is_gone_on_with_waits_for_nobody() -> None:
