@@ -1,3 +1,4 @@
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ from tests.support.servers import PostgreSql, RedisServer, S3Server
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also what is slow, large or needs root")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: much of the time is waiting (562 s with 2 on 2, 453 s with 3)."""
+    return math.ceil(1.5 * len(os.sched_getaffinity(0)))
 
 
 def pytest_configure(config: pytest.Config) -> None:
