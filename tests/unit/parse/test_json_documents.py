@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from glimmr.parse.elements import split
+
 from .papers import Read, document, item, read
 
 HEADER = {"hospital_name": "West Mercy", "last_updated_on": "2024-07-01", "version": "2.0.0"}
@@ -103,3 +105,22 @@ def test_an_object_around_a_later_document_is_a_later_one_too(tmp_path: Path) ->
     assert len(got.charges) == 2
     assert got.member.header.hospital_name == "West Mercy"
     assert others(got) == [("hospital_name", "from /sci/1 on; hospital_name: East Mercy; beds: 9")]
+
+
+def test_of_many_small_documents_each_is_looked_through_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at, steps = list[int](), split._structure
+
+    def counted(*given: Any) -> Any:
+        for step in steps(*given):
+            looked_at.append(len(step[0]))
+            yield step
+
+    monkeypatch.setattr(split, "_structure", counted)
+    one = json.dumps(table("A", **HEADER))
+    got = read(tmp_path, one * 300, block_bytes=4 * 2**20)
+    assert len(got.charges) == 300
+    in_all = 300 * sum(one.count(mark) for mark in '"{}[]')
+    # Of a short look so much as fits into its first step, however many documents follow: it was 165 times.
+    assert sum(looked_at) < 80 * in_all

@@ -13,7 +13,7 @@ from glimmr.errors import Unparseable
 from glimmr.parse.elements.cursor import Cursor, odd_commas
 from glimmr.parse.elements.repair import Flaw
 from glimmr.parse.elements.shapes import UnreadableError
-from glimmr.parse.elements.split import Spans, near_value_end, spans
+from glimmr.parse.elements.split import Spans, ends_soon, near_value_end, spans
 from glimmr.parse.findings import Spots
 
 Numbered = tuple[Sequence[int], list[Any]]  # the numbers of some elements, and the elements
@@ -83,10 +83,11 @@ class Listing:
     def read(self) -> Iterator[Numbered | Rejected]:
         """Elements with their numbers, in source order, or a Rejected. Raises Unparseable for one without end."""
         cursor = self._cursor
+        is_short = ends_soon(cursor.data, cursor.at)  # then what a seam is found in may be another list
         while True:
             cursor.skip_blanks()
             self._check_commas()
-            end = None if cursor.final else self._decoder.seam(cursor.data, cursor.at)
+            end = None if cursor.final or is_short else self._decoder.seam(cursor.data, cursor.at)
             if end is not None:
                 items = self._decoded(cursor.data[cursor.at : end])
                 if items is not None:

@@ -23,7 +23,8 @@ _SEAM = re.compile(
 _BLANKS = re.compile(rb"[ \t\r\n,]*+")
 _WINDOW_BYTES = 64 * 1024
 _NEAR_BYTES = 2048
-_STEP_BYTES = 4 * 1024 * 1024
+_NEAR_LIST_BYTES = 256 * 1024
+_FIRST_STEP_BYTES, _STEP_BYTES = 4096, 4 * 1024 * 1024
 _QUOTE, _BACKSLASH = 34, 92
 # What a double does not give back as it was published: numbers of more than 15 digits, with more than 6 decimals, of
 # 10^12 or more, or with an exponent. All have a run of 13 digits and point, 7 decimals, or a digit before an `e`.
@@ -85,6 +86,11 @@ def spans(data: bytes, at: int, until: int | None = None) -> Spans:
     return Spans(begins[: len(ends)], ends, None, begins[len(ends)] if len(begins) > len(ends) else None)
 
 
+def ends_soon(data: bytes, at: int) -> bool:
+    """Whether the `]` of an array whose inside begins at `at` is near."""
+    return spans(data, at, min(len(data), at + _NEAR_LIST_BYTES)).closed_at is not None
+
+
 def value_end(data: bytes, at: int) -> int | None:
     """The end (exclusive) of the object or array that begins at `at`; None when `data` ends first."""
     for index, change, depth in _structure(data, at, len(data)):
@@ -122,11 +128,13 @@ def _simple_end(data: bytes, at: int) -> int | None:
 def _structure(data: bytes, at: int, until: int) -> Iterator[tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int32]]]:
     """Brackets and quotes from `at` to `until`: offsets, depth change at each (0 inside strings), depth after each.
 
-    Step by step, so that an element of many megabytes takes little more memory than itself.
+    Step by step, so that an element of many megabytes takes little more memory than itself; the first steps are short,
+    for of thousands of small lists in a row each ends soon.
     """
-    inside, level = False, 0
+    inside, level, step_bytes = False, 0, _FIRST_STEP_BYTES
     while at < until:
-        end = min(at + _STEP_BYTES, until)
+        end = min(at + step_bytes, until)
+        step_bytes = min(8 * step_bytes, _STEP_BYTES)
         while end < len(data) and data[end - 1] == _BACKSLASH:  # what follows it belongs to it
             end += 1
         view = np.frombuffer(data, np.uint8)[at:end]
