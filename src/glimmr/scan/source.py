@@ -37,6 +37,10 @@ class Web(Protocol):
         """A page or a text, and the address it came from after redirects. Raises a FetchError or HostRests."""
         ...
 
+    def beginning(self, url: str, *, most_bytes: int) -> Reply:
+        """The first bytes of a file, whatever its size, as served. Raises a FetchError or HostRests."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Wait; nothing when `seconds` is not positive."""
         ...
