@@ -1,11 +1,12 @@
 """Ask one source about one place, and hold what it said."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from glimmr import events
-from glimmr.model import Found, Listed, Pointer, Skipped, Tried
-from glimmr.scan.source import Source, Web
+from glimmr.model import Found, Lead, Listed, Pointer, Skipped, Tried
+from glimmr.scan.source import Said, Source, Web
 from glimmr.scan.storable import storable
 
 _MOST_REASONS = 20  # that are told one by one
@@ -29,9 +30,21 @@ class Scanned:
         return dict(told[:_MOST_REASONS]) | ({"other reasons": rest} if rest else {})
 
 
-def scan(name: str, source: Source, place: str, web: Web) -> Scanned:
-    """Everything `source` knows of `place`. Raises a GlimmrError when it cannot say."""
-    said = [storable(record) for record in source.find(place, web)]
+def _nothing(leads: Sequence[Lead]) -> Iterable[Said]:
+    del leads
+    return ()
+
+
+def scan(
+    name: str, source: Source, place: str, web: Web, prove: Callable[[Sequence[Lead]], Iterable[Said]] = _nothing
+) -> Scanned:
+    """Everything `source` knows of `place`. Raises a GlimmrError when it cannot say.
+
+    What it only takes for likely (its leads) is what `prove` makes of it.
+    """
+    records = list(source.find(place, web))
+    leads = [record for record in records if isinstance(record, Lead)]
+    said = [storable(record) for record in (*records, *(prove(leads) if leads else ()))]
     scanned = Scanned(
         found=tuple(record for record in said if isinstance(record, Found)),
         skipped=tuple(record for record in said if isinstance(record, Skipped)),

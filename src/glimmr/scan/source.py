@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from glimmr.model import Found, Listed, Pointer, Skipped, Tried
+from glimmr.model import Found, Lead, Listed, Pointer, Skipped, Tried
 from glimmr.net import Reply
 
-Said = Found | Listed | Pointer | Tried | Skipped
-"""An address of a hospital's prices, a hospital, an address for a named location, what was asked on the way, no use."""
+Said = Found | Listed | Pointer | Lead | Tried | Skipped
+"""An address of a hospital's prices, a hospital, an address for a named location, one that may be of prices, what was
+asked on the way, no use."""
 
 
 EVERYWHERE = "all"
