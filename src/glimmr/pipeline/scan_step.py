@@ -116,7 +116,7 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     before = catalog.current_owners(connection, ids)
     domains = {key: site_of(one.hospital) for key, one in told.known.items()}
     hospitals.write(connection, told.known.values(), now, domains)
-    seen = sightings.see(connection, source, place, told.sightings, now)
+    seen = sightings.see(connection, source, place, told.sightings, now, whole=scanned.whole)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
     changed |= catalog.current_files(connection, seen.updated)  # the header is to be asked about who is named anew

@@ -4,6 +4,7 @@ In a world that is not `partly_known` PRA and the roster know all, under the nam
 """
 
 import re
+from collections.abc import Collection
 
 from glimmr.world.build import File, World, in_file_names
 from glimmr.world.hospitals import Hospital
@@ -51,14 +52,15 @@ def roster_name(world: World, hospital: Hospital) -> str:
     return " ".join(_SHORT.get(word, word) if hospital.number % 3 == 1 else word for word in words)
 
 
-def findable(world: World) -> set[tuple[str, str, str]]:
-    """Source, CCN and address of everything that can be found by asking about states, and the sites named on the way.
+def findable(world: World, states: Collection[str] = ()) -> set[tuple[str, str, str]]:
+    """Source, CCN and address of all that can be found by asking about states (else all), and sites named on the way.
 
     A location of a text, or of a file that a page links to, is the hospital that calls itself so, whoever's site it is.
     """
     ccns = {hospital.name: hospital.ccn for hospital in world.hospitals}
     sites = {site.host: site for site in world.sites}
-    listed = [hospital for hospital in world.hospitals if pra_lists(world, hospital)]
+    asked = (hospital for hospital in world.hospitals if not states or hospital.state in states)
+    listed = [hospital for hospital in asked if pra_lists(world, hospital)]
     by_pra = {("pra", one.ccn, file.url) for one in listed for file in pra_files(world, one)}
     texts = (named(world, sites[one.host]) for one in listed)
     by_text = {("cms_hpt", ccns[location], url) for text in texts for location, url in text}

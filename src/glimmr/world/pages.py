@@ -2,6 +2,7 @@
 
 import json
 from html import escape
+from itertools import islice
 
 from glimmr.world.build import File, Site, World
 from glimmr.world.hospitals import Hospital
@@ -51,8 +52,9 @@ def linked(world: World, hospital: Hospital) -> tuple[File, ...]:
     own = world.files_of(hospital)
     if not world.partly_known or hospital.number % 5:
         return own
-    others = (world.files[(hospital.number + at) % len(world.files)] for at in range(len(world.files)))
-    return (*own, *(file for file in [next(filter(_says_whose, others), None)] if file and file not in own))
+    others = [*world.hospitals[hospital.number + 1 :], *world.hospitals[: hospital.number]]
+    theirs = (file for other in others for file in world.files_of(other)[:1] if file not in own)
+    return (*own, *islice(filter(_says_whose, theirs), 1))
 
 
 def _says_whose(file: File) -> bool:

@@ -14,8 +14,9 @@ from glimmr.errors import ChildCrashed
 from glimmr.model import FileReport, Lead, Pointer, Skipped, Tried
 from glimmr.pipeline.heads import Heads
 from glimmr.pipeline.run_web import RunWeb
-from glimmr.scan import proven
+from glimmr.scan import proven, scan
 from glimmr.scan.leads import BEGINNING_BYTES, Looks
+from glimmr.scan.sources.page import Page
 from glimmr.settings import Settings
 from tests.support.http_server import HttpServer, Request, Script, Wire, answer, head
 from tests.unit.net.asking import client
@@ -161,6 +162,19 @@ def test_what_breaks_the_reader_costs_only_itself(look: Looks) -> None:
     assert [one.reason for one in said if isinstance(one, Skipped)] == [
         "a link to what cannot be looked at: ChildCrashed"
     ]
+
+
+@pytest.mark.parametrize(("status", "whole"), [("503 Busy", False), ("404 Not Found", True)])
+def test_what_a_link_of_a_page_gave_is_not_over_because_it_is_not_reached(
+    look: Looks, status: str, whole: bool
+) -> None:
+    page = b'<!doctype html><a href="/a.csv">a</a><a href="/b.csv">b</a>'
+    scripts = {"/": answer(page), "/a.csv": answer(csv(PLACES)), "/b.csv": answer(b"", status)}
+    with HttpServer(scripts) as server, closing(client()) as asking:
+        web = RunWeb(asking, lambda **_: None, 60)
+        said = scan("page", Page(), server.url(), web, lambda leads: proven(leads, web, look, ()))
+    assert [one.location_name for one in said.pointers] == list(PLACES)
+    assert said.whole is whole
 
 
 async def _sends_13_gb(_: Request, wire: Wire) -> None:
