@@ -17,7 +17,7 @@ from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.scan import Scanned, proven, scan
 from glimmr.scan.match import Match, claim_of, match
-from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, site_of, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, site_of, sites_named
 from glimmr.scan.source import EVERYWHERE, Said
 from glimmr.stores import catalog, hospitals, sightings
 from glimmr.stores.database import Connection
@@ -156,7 +156,7 @@ def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime)
     candidates = candidates_of(known, hospitals.licences(connection, states))
     of_site = candidates_of(at_home)
     said = [sighted(found, candidates) for found in scanned.found]
-    said += [pointed(pointer, of_site, candidates) for pointer in scanned.pointers]
+    said += [of_its_site(pointed(one, of_site, candidates), one, of_site) for one in scanned.pointers]
     ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
     before = hospitals.by_id(connection, ids, hold=True)
     told = merged(before, said, scanned.listed)

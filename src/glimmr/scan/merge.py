@@ -54,8 +54,7 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Si
     """Whom a site means: a hospital of its own first, then any of their states, else one known by it alone.
 
     A text names no state: where the site's hospitals are all in one, it is taken for that. A file's header that says
-    where its hospital is means that one, whoever's site leads to it; one that was not seen is meant for the site's only
-    hospital, if the file's name is nobody's, until the file is read.
+    where its hospital is means that one, whoever's site leads to it.
     """
     states = {one.hospital.state for one in at_home}
     state = pointer.state or (next(iter(states)) if len(states) == 1 else None)
@@ -63,8 +62,6 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Si
     claim = Claim(names=(name,), state=state, address=pointer.address, zip=zip_code(address))
     own = None if pointer.state or pointer.address else _at_home(name, at_home)
     meant = own or match(claim, candidates)
-    if pointer.guessed and not isinstance(meant, Match):
-        meant = _only_one(pointer, at_home) or meant
     if isinstance(meant, Match):
         known = at_home if meant.hospital_id in at_home else candidates
         hospital = replace(known[meant.hospital_id].hospital, website=None)
@@ -97,13 +94,14 @@ def _at_home(name: str, at_home: Candidates) -> Match | None:
     return Match(hospital_id=key, method="domain+name", score=round(score, 3))
 
 
-def _only_one(pointer: Pointer, at_home: Candidates) -> Match | None:
+def of_its_site(sighting: Sighting, pointer: Pointer, at_home: Candidates) -> Sighting:
+    """A guess that is nobody's name means the only hospital whose site leads to the file, until the file is read."""
     domain = pointer.domain.removeprefix("www.")
-    ids = [one.hospital.hospital_id for one in at_home if site_of(one.hospital) == domain]
-    if len(ids) != 1:
-        return None
-    likeness = at_home.likeness((pointer.location_name,), ids[0])
-    return Match(hospital_id=ids[0], method="domain", score=round(likeness, 3))
+    own = [one.hospital for one in at_home if site_of(one.hospital) == domain]
+    if not pointer.guessed or sighting.method != "source" or len(own) != 1:
+        return sighting
+    score = round(at_home.likeness((pointer.location_name,), own[0].hospital_id), 3)
+    return replace(sighting, hospital=replace(own[0], website=None), method="domain", score=score)
 
 
 def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:

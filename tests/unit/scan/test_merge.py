@@ -7,7 +7,7 @@ from typing import Any
 from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
 from glimmr.scan.candidates import Candidates
 from glimmr.scan.identity import hospital_id
-from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, sites_named
 from tests.unit.scan.test_match import CENTRAL, FILLING, GRACE, MARY_NORTH, MARY_SOUTH
 
 ROSTER = [
@@ -132,7 +132,7 @@ def test_a_guess_is_whoever_the_files_name_is_like_else_the_only_one_of_its_site
     at_home = candidates_of([home])
 
     def meant(pointer: Pointer, at_home: Candidates = at_home) -> tuple[str, str]:
-        sighting = pointed(pointer, at_home, candidates())
+        sighting = of_its_site(pointed(pointer, at_home, candidates()), pointer, at_home)
         return sighting.hospital.hospital_id, sighting.method
 
     assert meant(linked("central vermont medical center", guessed=True)) == ("470001", "domain+name")
