@@ -177,6 +177,20 @@ def test_what_a_link_of_a_page_gave_is_not_over_because_it_is_not_reached(
     assert said.whole is whole
 
 
+def test_a_header_of_locations_without_number_names_as_many_as_are_meant(look: Looks) -> None:
+    places = {f"Hospital {n}": f"{n} Main St, Barre, VT 05641" for n in range(2000)}
+    assert len(pointers(asked(look, {"/all.csv": answer(csv(places))}))) == 500
+
+
+def test_a_link_to_a_private_address_is_not_followed(look: Looks) -> None:
+    lead = Lead(url="http://10.0.0.1/a_standardcharges.csv", page_url="", domain="h.test", text="", rank=7)
+    with closing(client()) as asking:
+        told, why = proven([lead], RunWeb(asking, lambda **_: None, 60), look, ("Grace Cottage",))
+    assert isinstance(told, Tried)
+    assert isinstance(why, Skipped)
+    assert (told.verdict, why.reason) == ("failed", f"a link that gives nothing: {told.answer}")
+
+
 async def _sends_13_gb(_: Request, wire: Wire) -> None:
     await wire.send(head("200 OK", f"Content-Length: {13 * 2**30}") + csv(PLACES))
     while True:
