@@ -69,6 +69,8 @@ class KeptChild:
         assert process.stdin is not None, "the child was started with pipes"
         assert process.stdout is not None, "the child was started with pipes"
         until, coming = time.monotonic() + self._seconds, bytearray()
+        poll = select.poll()  # not `select`: this process may have many files open
+        poll.register(process.stdout, select.POLLIN)
         try:
             watched = psutil.Process(process.pid)
             process.stdin.write(asked)
@@ -76,7 +78,7 @@ class KeptChild:
             while True:
                 tell()
                 check(watched, self._memory_bytes, self._seconds, until)
-                if not select.select([process.stdout], [], [], WATCH_SECONDS)[0]:
+                if not poll.poll(WATCH_SECONDS * 1000):
                     continue
                 piece = os.read(process.stdout.fileno(), _PIECE_BYTES)
                 if not piece:
