@@ -15,6 +15,7 @@ from pathlib import Path
 
 _WORLD = ("-m", "glimmr.world", "--mix", "scan", "--pra-requests", "100000", "--hospitals")
 _HURRY = {"GLIMMR_PRA_DELAY_SECONDS": "0", "GLIMMR_PRA_REQUESTS": "100000", "GLIMMR_MIN_FREE_BYTES": "1"}
+_SOURCES = {"GLIMMR_SOURCES": "cms_roster,pra,cms_hpt"}  # those of the default
 
 
 def measured(hospitals: int, scans: int) -> dict[str, float]:
@@ -27,7 +28,7 @@ def measured(hospitals: int, scans: int) -> dict[str, float]:
     ):
         assert world.stdout is not None
         settings = json.loads(world.stdout.readline())["settings"]
-        env = {**os.environ, **settings, **_HURRY, "GLIMMR_SCANS": str(scans)}
+        env = {**os.environ, **settings, **_HURRY, **_SOURCES, "GLIMMR_SCANS": str(scans)}
         words = [sys.executable, __file__, "--data", data]
         told = subprocess.run(words, env=env, check=True, stdout=subprocess.PIPE).stdout
         assert world.stdin is not None

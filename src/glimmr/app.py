@@ -20,6 +20,7 @@ from glimmr.model import FileReport
 from glimmr.net import Client
 from glimmr.pipeline import line, one_address, one_file, one_snapshot
 from glimmr.pipeline.delivery import Target
+from glimmr.pipeline.heads import Heads
 from glimmr.pipeline.parts import Allowance, Parts
 from glimmr.pipeline.rehearsal import rehearse
 from glimmr.pipeline.run_web import RunWeb
@@ -103,7 +104,7 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
             if alone:
                 _clear(scratch)
             parts.lake.create()
-            with traced(database):
+            with traced(database), closing(parts.heads):
                 yield parts
 
 
@@ -141,6 +142,7 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
         sources=enabled(settings, PaceBook(database)),
         scratch=scratch,
         partials=scratch_of(settings) / PARTIALS,
+        heads=Heads(settings, scratch),
         alone=not fleet.is_fleet(settings),
     )
 

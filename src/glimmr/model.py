@@ -140,26 +140,33 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """What a site's cms-hpt.txt says: the prices of this location are at this address (CMS, TXT file specification).
+    """What a site says: the prices of this location are at this address.
 
-    `domain` is what was asked for the text, `hpt_url` where it stood, `place` the record's line in it.
+    `domain` is what was asked. Of a record of a cms-hpt.txt (CMS, TXT file specification) `hpt_url` is where the text
+    stood, `place` its line. Of a file that the site links to, state and address are those of its header; `guessed`:
+    the name is none of its header's, which was not seen.
     """
 
     location_name: str
     url: str
     domain: str
-    hpt_url: str
-    place: str
+    source: str = "cms_hpt"
+    hpt_url: str | None = None
+    place: str | None = None
     page_url: str | None = None
     contact_name: str | None = None
     contact_email: str | None = None
+    state: str | None = None
+    address: str | None = None
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
     """A link of a hospital's page that may lead to a price file; only the file's own header proves it.
 
-    `text` are the link's words; the higher the `rank`, the likelier. `domain` is what was asked.
+    `text` are the link's words; the higher the `rank`, the likelier (1: it says that it leads to another list).
+    `domain` is what was asked.
     """
 
     url: str
@@ -173,7 +180,8 @@ class Lead:
 class Tried:
     """One address asked on the way to a price file. `answer` is the HTTP status, or the reason there was none.
 
-    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, no_page, missing or failed.
+    `verdict`: hpt, html, empty, no_records (of what should be a cms-hpt.txt), page, no_page, missing or failed; of what
+    may be a price file, price_file, nameless, unread, or the reason why it is none.
     """
 
     url: str

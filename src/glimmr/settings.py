@@ -95,10 +95,17 @@ class Settings(BaseSettings):
     sources: Annotated[tuple[str, ...], NoDecode] = Field(
         ("cms_roster", "pra", "cms_hpt"),
         description="The sources that are asked (comma-separated): CMS's roster of hospitals, PRA's addresses, the"
-        " cms-hpt.txt of the sites these name.",
+        " cms-hpt.txt of the sites these name. With `page` also the price pages of these sites, and the beginning of"
+        " what they link to.",
     )
     sites_again_seconds: float = Field(
-        86_400.0, ge=0, description="A site's cms-hpt.txt is not asked for again within this time (see --refresh)."
+        86_400.0, ge=0, description="A site is not asked again by the same source within this time (see --refresh)."
+    )
+    pages_per_site: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Pages of one site that the source `page` asks for at most, with its home page.",
     )
     pra_url: str = Field(
         "https://pts.patientrightsadvocatefiles.org", description="Base address of the PRA price-file API."

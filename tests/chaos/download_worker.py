@@ -11,6 +11,7 @@ from glimmr.net import Client
 from glimmr.net.hosts import Hosts
 from glimmr.pipeline import line
 from glimmr.pipeline.download_step import DownloadStep
+from glimmr.pipeline.heads import Heads
 from glimmr.pipeline.parts import Parts
 from glimmr.settings import Settings, load
 from glimmr.stores.blobs import Blobs
@@ -30,6 +31,7 @@ async def _download(settings: Settings, database: Database, client: Client, fold
         sources={},
         scratch=folder / f"scratch-{os.getpid()}",
         partials=folder / "partial",
+        heads=Heads(settings, folder),
         alone=False,
     )
     await work(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glimmr.errors import DeadlineExceeded, GlimmrError, ServerError, ShuttingDown
-from glimmr.model import Found, Listed, Pointer, Skipped
+from glimmr.model import Found, Lead, Listed, Pointer, Skipped
 from glimmr.net import Client
 from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan import Source, Web
@@ -74,13 +74,14 @@ def good_place(built: World, tmp_path: Path) -> dict[str, str]:
         "cms_hpt": next(h.host for h in built.hospitals if built.files_of(h)),
         "cms_roster": "VT",
         "listing": str(path),
+        "page": next(h.host for h in built.hospitals if built.files_of(h)),
         "pra": next(h.state for h in built.hospitals if built.files_of(h)),
     }
 
 
 ROSTER_HOST = "roster.test"
 BAD_PLACE = {"cms_roster": "GU", "listing": "nowhere.csv", "pra": "GU"}
-DOMAIN_WITH_NOBODY = {"cms_hpt": "nobody.test"}  # a site that fails is no failure of the source
+DOMAIN_WITH_NOBODY = {"cms_hpt": "nobody.test", "page": "nobody.test"}  # a site that fails is no failure of the source
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -88,7 +89,11 @@ def test_a_source_names_hospitals_with_ids_and_addresses(
     name: str, make: Callable[[str], Source], web: Web, good_place: dict[str, str]
 ) -> None:
     said = list(make(name).find(good_place[name], web))
-    assert any(isinstance(record, Found | Listed | Pointer) for record in said)
+    assert any(isinstance(record, Found | Lead | Listed | Pointer) for record in said)
+    for record in (record for record in said if isinstance(record, Lead)):
+        assert record.domain == good_place[name]
+        assert record.url
+        assert record.page_url
     for record in (record for record in said if isinstance(record, Pointer)):
         assert record.location_name
         assert record.url

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from glimmr.world import PraRules, World, serve_in_thread, world
+from glimmr.world import File, PraRules, World, serve_in_thread, world
+from glimmr.world.known import in_roster
+from glimmr.world.pages import linked
 from tests.support import http_server, line
 
 # The world answers at once; its hosts speak no TLS, which is asked for first.
@@ -56,6 +58,28 @@ def test_a_domain_is_asked_for_its_own_text(tmp_path: Path) -> None:
         told = line.summary("scan", "--domain", f"http://www.{site.host}/prices", env=env)
     assert (told["asked"], told["answered"]) == (1, 1)
     assert told["found"] == len(built.files_of(site.hospital))
+
+
+def test_the_prices_of_a_hospital_that_only_its_page_leads_to_are_brought_home(tmp_path: Path) -> None:
+    built = world(seed=3, n=59, mix="scan")
+    own = (one for one in built.hospitals if one.number % 15 == 0 and in_roster(built, one))
+    meant = next(one for one in own if (files := built.files_of(one)) and all(_is_plain(file) for file in files))
+    with serve_in_thread(built, pra=PraRules(requests=1000)) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"), GLIMMR_SOURCES="cms_roster,page")
+        line.glimmr("scan", "--state", meant.state, env=env)
+        told = line.summary("scan", "--domain", meant.host, env=env)
+        assert told["found"] == len(linked(built, meant))
+        line.glimmr("worker", "--drain", env=env)
+    addresses: Any = json.loads(line.glimmr("hospital", meant.ccn, "--json", env=env).stdout)["addresses"]
+    assert {one["url"] for one in addresses} == {file.url for file in built.files_of(meant)}
+    assert {(one["standing"], one["match_method"]) for one in addresses} == {("prices", "name+address")}
+    said = " ".join(line.glimmr("find", meant.ccn, "--why", env=env).stdout.split())
+    assert f"{addresses[0]['url']}: 206, a price file" in said
+    assert "1 skipped: a link to no price file: pdf" in said
+
+
+def _is_plain(file: File) -> bool:
+    return file.script == "ok" and file.shows_header
 
 
 def test_a_scan_that_is_interrupted_ends_130_and_the_next_one_goes_on(tmp_path: Path) -> None:

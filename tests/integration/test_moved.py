@@ -41,8 +41,7 @@ def environment(server: Server) -> dict[str, str]:
 
 def here(built: World) -> set[str]:
     """The addresses that can be found by asking about these states."""
-    ccns = {hospital.ccn for hospital in built.hospitals if hospital.state in STATES}
-    return {url for _, ccn, url in findable(built) if ccn in ccns}
+    return {url for _, _, url in findable(built, STATES)}
 
 
 def moves(change: Change, before: World) -> dict[str, str]:

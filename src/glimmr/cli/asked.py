@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from glimmr.errors import UsageError
-from glimmr.pipeline.scan_step import questions
+from glimmr.pipeline.scan_step import BY_SITE, questions
 from glimmr.places import PLACES
 from glimmr.scan.places import place_code
 from glimmr.scan.sources import enabled
@@ -30,10 +30,11 @@ def sources_asked(
     if from_list:
         check_list(from_list)
         asked.append(("listing", str(from_list.resolve())))
+    by_site = [source for source in BY_SITE if source in settings.sources]
     for domain in [one for given in domains or () for one in given.split(",")]:
-        if "cms_hpt" not in settings.sources:
-            raise UsageError("GLIMMR_SOURCES does not name cms_hpt, the source that asks a domain: add it")
-        asked.append(("cms_hpt", _domain(domain)))
+        if not by_site:
+            raise UsageError("GLIMMR_SOURCES names no source that is asked about a domain: add cms_hpt or page")
+        asked += [(source, _domain(domain)) for source in by_site]
     if not asked:
         domain = "" if domains is None else ", --domain hospital.org"
         raise UsageError(f"nothing to scan: name a source with --state VT, --all{domain}, or --from list.csv")

@@ -219,7 +219,7 @@ def _history(told: Sequence[Mapping[str, Any]]) -> None:
 
 
 def answers(told: Sequence[Mapping[str, Any]]) -> None:
-    """Print what sources said last of a hospital's places, with every address a search for cms-hpt.txt asked."""
+    """Print what sources said last of a hospital's places, with every address that was asked on the way."""
     for one in told:
         failed = f"{one['outcome']} {one['reason']}: " if one["outcome"] != "ok" else ""
         before = f" (it last could say on {show.moment(one['answered_at'])})" if failed and one["answered_at"] else ""
@@ -241,11 +241,16 @@ def _of_this_one(answer: Mapping[str, Any]) -> str:
 def _verdict(verdict: str) -> str:
     return {
         "hpt": "a cms-hpt.txt",
-        "html": "a page, not a text",
+        "html": "a page, not what should be there",
         "empty": "empty",
         "no_records": "a text without records",
         "page": "a page",
         "no_page": "no page",
+        "price_file": "a price file",
+        "nameless": "a price file that does not say whose",
+        "payer_file": "a health insurer's file",
+        "pdf": "a PDF",
+        "unread": "it could not be looked at",
         "missing": "nothing there",
         "failed": "no answer",
     }.get(verdict, show.clean(verdict))

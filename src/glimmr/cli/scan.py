@@ -17,7 +17,7 @@ def scan(
     from_list: FromList = None,
     domain: Annotated[
         list[str] | None,
-        typer.Option(help="A hospital's own domain, to be asked for its cms-hpt.txt (comma-separated or repeated)."),
+        typer.Option(help="A hospital's own domain, whose site is to be asked (comma-separated or repeated)."),
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask sites again that were asked lately, and put known addresses, too.")

@@ -16,7 +16,7 @@ import psutil
 from glimmr.errors import ChildCrashed, ChildError, GlimmrError, OutOfMemory, OutOfTime, ShuttingDown
 from glimmr.jobs.job import Tell
 
-_WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.1
 _FAREWELL_SECONDS = 1.0
 _STDERR_BYTES = 4_000
 _ADDRESS_SPACE_EXTRA_BYTES = 8 * 2**30  # idle pyarrow and duckdb map 2.2 GB they never touch
@@ -31,6 +31,14 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # numpy would start one for each co
 _GENTLE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+COMMAND = (sys.executable, "-m", "glimmr.jobs.child_main")
+
+
+def environment() -> dict[str, str]:
+    """What a child finds in its environment."""
+    return HEAP | _ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 async def run_in_child(
     function: str, kwargs: Mapping[str, Any], *, tell: Tell, memory_bytes: int, seconds: float
 ) -> Any:
@@ -43,13 +51,11 @@ async def run_in_child(
     other exception in the child.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "glimmr.jobs.child_main",
+        *COMMAND,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=HEAP | _ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment(),
     )
     noise = _Tail()
     work = [
@@ -62,7 +68,7 @@ async def run_in_child(
         answer = await next(task for task in reversed(work) if task in done)
         if answer is None:
             raise await _crash(child, listening, noise)
-        return _opened(answer)
+        return opened(answer)
     finally:
         await _bury(child, work, listening)
 
@@ -73,14 +79,8 @@ async def _converse(
     """The child's answer, or None when it died without one."""
     assert child.stdin is not None, "the child was started with pipes"
     assert child.stdout is not None, "the child was started with pipes"
-    request = {
-        "function": function,
-        "kwargs": dict(kwargs),
-        "address_space_bytes": memory_bytes + _ADDRESS_SPACE_EXTRA_BYTES,
-    }
-    body = json.dumps(request).encode()
     try:
-        child.stdin.write(len(body).to_bytes(4, "big") + body)
+        child.stdin.write(request(function, kwargs, memory_bytes))
         await child.stdin.drain()
         while True:
             size = int.from_bytes(await child.stdout.readexactly(4), "big")
@@ -92,6 +92,13 @@ async def _converse(
         return None
 
 
+def request(function: str, kwargs: Mapping[str, Any], memory_bytes: int, *, stays: bool = False) -> bytes:
+    """What the child is sent."""
+    asked = {"function": function, "kwargs": dict(kwargs), "stays": stays}
+    body = json.dumps(asked | {"address_space_bytes": memory_bytes + _ADDRESS_SPACE_EXTRA_BYTES}).encode()
+    return len(body).to_bytes(4, "big") + body
+
+
 async def _watch(pid: int, memory_bytes: int, seconds: float, tell: Tell) -> None:
     """Raise as soon as the child is over a limit, or `tell` says to stop. None when the child is gone."""
     until = time.monotonic() + seconds
@@ -99,25 +106,35 @@ async def _watch(pid: int, memory_bytes: int, seconds: float, tell: Tell) -> Non
         process = psutil.Process(pid)
         while True:
             tell()
-            resident = process.memory_info().rss
-            if resident > memory_bytes:
-                raise OutOfMemory(f"it took {resident:,} bytes of memory; it may take {memory_bytes:,}")
-            if time.monotonic() > until:
-                raise OutOfTime(f"it took more than the {seconds:,.0f} seconds it may take")
-            await asyncio.sleep(_WATCH_SECONDS)
+            check(process, memory_bytes, seconds, until)
+            await asyncio.sleep(WATCH_SECONDS)
     except psutil.NoSuchProcess:
         await asyncio.Event().wait()  # its answer, if it gave one, is still in the pipe: the conversation decides
+
+
+def check(process: psutil.Process, memory_bytes: int, seconds: float, until: float) -> None:
+    """Raises OutOfMemory, OutOfTime, or psutil.NoSuchProcess when it is gone."""
+    resident = process.memory_info().rss
+    if resident > memory_bytes:
+        raise OutOfMemory(f"it took {resident:,} bytes of memory; it may take {memory_bytes:,}")
+    if time.monotonic() > until:
+        raise OutOfTime(f"it took more than the {seconds:,.0f} seconds it may take")
 
 
 async def _crash(child: asyncio.subprocess.Process, listening: "asyncio.Task[None]", noise: "_Tail") -> GlimmrError:
     code = await child.wait()
     await asyncio.wait({listening}, timeout=_FAREWELL_SECONDS)
+    return crashed(code, noise.text())
+
+
+def crashed(code: int, said: str) -> GlimmrError:
+    """What it means that a child ended so, without an answer. `said` are its last words."""
     if -code in _GENTLE_SIGNALS:
         # Only in its first moments does the child heed these: the whole group is being stopped.
         return ShuttingDown("the child process was told to stop")
     died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
     hint = " (the system does that when memory runs out)" if code == -signal.SIGKILL else ""
-    return ChildCrashed(f"the child process was {died}{hint} without an answer: {noise.text()}".rstrip(": "))
+    return ChildCrashed(f"the child process was {died}{hint} without an answer: {said}".rstrip(": "))
 
 
 async def _bury(
@@ -147,7 +164,7 @@ async def _read_away(stream: asyncio.StreamReader | None) -> None:
         pass
 
 
-def _opened(answer: dict[str, Any]) -> Any:
+def opened(answer: dict[str, Any]) -> Any:
     """The child's value, or its error raised here."""
     if "error" in answer:
         raise _rebuilt(answer["error"])

@@ -1,4 +1,4 @@
-"""The child's side of `jobs.child`: reads one request, calls one function, answers. Its imports are light on purpose.
+"""The child's side of `jobs.child` and `jobs.kept`: reads a request, calls a function, answers. Its imports are light.
 
 A message is 4 bytes of length (big-endian) and JSON. Messages leave by a descriptor of their own, so that whatever
 prints to standard output cannot mix with them. The child ends by itself when its standard input ends: its parent died.
@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 _TELL_SECONDS = 0.2
@@ -55,16 +56,20 @@ class Wire:
 
 
 def main() -> None:
-    """Read the request from standard input, do it, answer."""
+    """Read the request from standard input, do it, answer; then the next, if the child is to stay."""
     # A signal sent to the whole group is the parent's to answer; this process ends with its parent, or is killed.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     wire = Wire(os.dup(1))
     os.dup2(2, 1)
-    request = json.loads(_read_exactly(int.from_bytes(_read_exactly(4), "big")))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _limit(request["address_space_bytes"])
-    wire.answer(_answer(request, wire.tell))
+    requests = SimpleQueue[dict[str, Any]]()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    stays = True
+    while stays:
+        request = requests.get()
+        _limit(request["address_space_bytes"])
+        wire.answer(_answer(request, wire.tell))
+        stays = request.get("stays", False)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # imported libraries' own threads and farewells must not hold up the answer
@@ -115,10 +120,10 @@ def _limit(address_space_bytes: int) -> None:
             Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
-def _end_with_parent() -> None:
-    while os.read(0, 65536):
-        pass
-    os._exit(1)
+def _listen(requests: "SimpleQueue[dict[str, Any]]") -> None:
+    """Hand over what is asked; the end of it is the parent's, and so this process's."""
+    while True:
+        requests.put(json.loads(_read_exactly(int.from_bytes(_read_exactly(4), "big"))))
 
 
 def _read_exactly(size: int) -> bytes:

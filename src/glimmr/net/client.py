@@ -19,7 +19,7 @@ from glimmr.net.ladder import Ladder
 from glimmr.net.lines import Line, Lines
 from glimmr.net.options import Limits, Options
 from glimmr.net.request import Request, bad_redirect
-from glimmr.net.resume import Resume, Span
+from glimmr.net.resume import Beginning, Resume, Span
 from glimmr.net.transfer import Progress, Sink, Transfer, silent
 from glimmr.net.translate import answered
 from glimmr.net.urls import host_of, normalise, redact
@@ -94,6 +94,17 @@ class Client:
         answer = self._ask(request, sink, tell or silent, self._limits(max_bytes, deadline_seconds))
         return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=bytes(sink.data))
 
+    def beginning(
+        self, url: str, most_bytes: int, *, tell: Progress | None = None, deadline_seconds: float | None = None
+    ) -> Reply:
+        """The first bytes of a file, as served, and no more; fewer where the answer breaks off. Raises a FetchError."""
+        sink = _Memory()
+        wanted = Beginning(length=most_bytes)
+        request = Request(url=normalise(url), headers=wanted.headers, resume=wanted)
+        answer = self._ask(request, sink, tell or silent, self._limits(None, deadline_seconds))
+        body = bytes(sink.data[:most_bytes])
+        return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=body)
+
     def close(self) -> None:
         """Close every idle connection."""
         self._lines.close()
@@ -132,7 +143,7 @@ class Client:
 
         bundle = self._bundle(request, tell, limits)
         with self._hosts.turn(host, waiting):
-            if request.resume is None:  # to go on with a transfer is no new one
+            if not isinstance(request.resume, Resume | Span):  # to go on with a transfer is no new one
                 self._hosts.keep_pace(host, waiting)  # in the turn: who waits for a turn late would come with the next
             self._hosts.check(host)
             transfer = self._exchange(request, sink, tell, limits, bundle)
@@ -165,31 +176,38 @@ class Client:
 
     def _exchange(self, request: Request, sink: Sink, tell: Progress, limits: Limits, bundle: bytes) -> Transfer:
         """Send one request and take in its answer, whatever it is. Raises a FetchError when none comes."""
+        url = request.url
+        transfer = Transfer(
+            url,
+            sink=sink,
+            limits=limits,
+            tell=tell,
+            asks_whether_changed=request.asks_whether_changed,
+            resume=request.resume,
+            since=request.since,
+            bandwidth=self._bandwidth,
+            repeatable=request.body is None,
+        )
+        try:
+            self._run(transfer, request, limits, bundle)
+        except FetchError:
+            if not transfer.has_begun:
+                raise
+        finally:
+            request.begun = transfer.begun
+        events.tell(
+            events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
+        )
+        request.weaknesses |= self._weaknesses(request)
+        return transfer
+
+    def _run(self, transfer: Transfer, request: Request, limits: Limits, bundle: bytes) -> None:
         url, proxy = request.url, self._proxy(request.url)
         with self._line(request, limits) as line:
-            transfer = Transfer(
-                url,
-                sink=sink,
-                limits=limits,
-                tell=tell,
-                asks_whether_changed=request.asks_whether_changed,
-                resume=request.resume,
-                since=request.since,
-                bandwidth=self._bandwidth,
-                repeatable=request.body is None,
-            )
             self._prepare(line.curl, request, limits, bundle)
             self._route(line, url, proxy)
             events.tell(events.REQUEST_SENT, url=redact(url), method=request.method)
-            try:
-                line.run(transfer)
-            finally:
-                request.begun = transfer.begun
-            events.tell(
-                events.REQUEST_ANSWERED, url=redact(url), http_status=transfer.status, bytes=transfer.received_bytes
-            )
-        request.weaknesses |= self._weaknesses(request)
-        return transfer
+            line.run(transfer)
 
     def _line(self, request: Request, limits: Limits) -> AbstractContextManager[Line | Child]:
         """What the request is sent by. A child is one connection more, so an idle one to its host is closed."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from glimmr.errors import BadRedirect, FetchError, ForbiddenScheme
-from glimmr.net.resume import Resume, Span
+from glimmr.net.resume import Beginning, Resume, Span
 from glimmr.net.transfer import Transfer
 from glimmr.net.urls import normalise, origin, other_name, redact
 
@@ -25,7 +25,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     decode: bool = False  # undo content encodings
-    resume: Resume | Span | None = None  # what is asked for: the rest of what is here, or some bytes alone
+    resume: Resume | Span | Beginning | None = None  # what is asked for, where that is not the whole
     since: float | None = None  # when the work of which this is a part began, on the monotonic clock
     tried: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])  # ways of asking, by host
     plain: bool = False  # asked honestly, whatever helped before

@@ -1,10 +1,11 @@
-"""Parts of a file: how the rest of a broken transfer, or one span, is asked for, and whether an answer is just that."""
+"""Parts of a file: how its rest, one span or its beginning is asked for, and whether an answer is just that."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from typing import ClassVar
 
 _RANGE = re.compile(r"bytes\s+(\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes\s+\*/(\d{1,19})", re.IGNORECASE)
@@ -53,6 +54,27 @@ class Span:
         """Whether a 206 carries just these, of a file that is as large."""
         del validator
         return part == Part(self.at, self.length, self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """The first bytes of a file, at most `length`: whoever answers with the whole is listened to only so far.
+
+    Fewer are good, too, also where the answer breaks off.
+    """
+
+    length: int
+    at: ClassVar[int] = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Asks for just these bytes (RFC 9110 §14.2)."""
+        return {"Range": f"bytes=0-{self.length - 1}"}
+
+    def fits(self, part: "Part | None", validator: str | None) -> bool:
+        """Whether a 206 carries a beginning."""
+        del validator
+        return part is not None and part.start == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from glimmr import errors
 from glimmr.errors import FetchError
 from glimmr.net.bandwidth import Bandwidth
 from glimmr.net.options import Limits
-from glimmr.net.resume import Resume, Span, part_of, validator_of
+from glimmr.net.resume import Beginning, Resume, Span, part_of, validator_of
 from glimmr.net.translate import Answered
 from glimmr.net.urls import redact
 
@@ -56,7 +56,7 @@ class Transfer:
         limits: Limits,
         tell: Progress,
         asks_whether_changed: bool,
-        resume: Resume | Span | None = None,
+        resume: Resume | Span | Beginning | None = None,
         since: float | None = None,
         bandwidth: Bandwidth | None = None,
         repeatable: bool = True,
@@ -136,6 +136,9 @@ class Transfer:
         self.begin()
         self._sink.write(data)
         self._wait_for(len(data))
+        if isinstance(self._resume, Beginning):
+            # A body that ends here is taken to its end, so that its connection may be used again.
+            self.enough = self.received_bytes >= self._resume.length and self.received_bytes != self._body_bytes
 
     def _wait_for(self, size_bytes: int) -> None:
         """Wait until so much may be received. While we wait for ourselves, no clock of the server's runs."""
@@ -207,6 +210,11 @@ class Transfer:
         return isinstance(self._resume, Span)
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is what was asked for, however it ended: some of the beginning, where no more was wanted."""
+        return isinstance(self._resume, Beginning) and self.begun
+
+    @property
     def here_bytes(self) -> int:
         """How much of the file is here now."""
         if self.is_wanted:
@@ -215,7 +223,7 @@ class Transfer:
 
     def check_whole(self) -> None:
         """Raises BodyCut when fewer bytes came than were announced. libcurl compares too; this does not rely on it."""
-        if self._body_bytes is not None and self.received_bytes < self._body_bytes:
+        if not self.has_begun and self._body_bytes is not None and self.received_bytes < self._body_bytes:
             raise self._error(errors.BodyCut, f"the body ends early {self._how_far}")
 
     @property

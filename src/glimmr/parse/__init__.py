@@ -10,7 +10,7 @@ from glimmr.parse.limits import Limits
 
 PARSER_VERSION = "3"
 
-__all__ = ["PARSER_VERSION", "Limits", "inspect", "parse", "parse_in_child"]
+__all__ = ["PARSER_VERSION", "Limits", "inspect", "inspect_in_child", "parse", "parse_in_child"]
 
 
 _DEFAULTS = Limits()
@@ -41,14 +41,16 @@ def parse(
     return read_file(path, to, file_id=file_id, limits=limits, tell=tell, version=PARSER_VERSION)
 
 
-def inspect(path: Path, rows: int = 5) -> Look:
+def inspect(path: Path, rows: int = 5, near: Path | None = None) -> Look:
     """What the head of a file shows, in well under a second whatever its size; at most `rows` of its rows.
+
+    A folder for what it needs meanwhile is made, and removed again, in `near`; None: where the system has such.
 
     Raises StorageFault when it cannot be read.
     """
     from glimmr.parse.look import look  # noqa: PLC0415 - as heavy as the parser
 
-    return look(path, rows, PARSER_VERSION)
+    return look(path, rows, PARSER_VERSION, near)
 
 
 def parse_in_child(
@@ -57,3 +59,10 @@ def parse_in_child(
     """`parse` for a child process: plain JSON types in and out (`limits` are fields of Limits; absent ones default)."""
     with lean():
         return parse(Path(path), Path(to), file_id=file_id, limits=Limits(**limits), tell=tell).as_dict()
+
+
+def inspect_in_child(tell: Callable[..., None], *, path: str) -> dict[str, Any]:
+    """The report of `inspect` for a child process, as plain JSON types."""
+    del tell
+    with lean():
+        return inspect(Path(path), 0, Path(path).parent).report.as_dict()

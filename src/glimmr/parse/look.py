@@ -25,19 +25,20 @@ _OF_RATE = (
 )  # fmt: skip
 
 
-def look(path: Path, rows: int, version: str) -> Look:
+def look(path: Path, rows: int, version: str, near: Path | None) -> Look:
     """Read the head of a file with the parser itself, which stops after `rows` items of each member, or 0.4 s.
 
+    What it needs meanwhile lies in a folder in `near`; None: where the system has such.
     Raises StorageFault when the file cannot be read.
     """
     kind = Kind.UNKNOWN
     with path.open("rb") as file, contextlib.suppress(ContentError):
         kind = sniff(file.read(HEAD_BYTES))
     limits = Limits(head_items=max(1, rows), head_seconds=_SECONDS, block_bytes=_BLOCK_BYTES)
-    with tempfile.TemporaryDirectory(prefix="glimmr-") as folder:
+    with tempfile.TemporaryDirectory(prefix="glimmr-", dir=near) as folder:
         # The sha256 of the whole file would take longer than the look.
         report = read_file(path, Path(folder), file_id="head", limits=limits, tell=_silent, version=version)
-        return Look(kind=kind.value, report=report, rows=_first_rows(Path(folder), rows))
+        return Look(kind=kind.value, report=report, rows=_first_rows(Path(folder), rows) if rows else [])
 
 
 def _silent(**progress: Any) -> None:

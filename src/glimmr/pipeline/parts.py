@@ -7,6 +7,7 @@ from threading import Lock
 
 from glimmr.jobs.engines import Engine
 from glimmr.net import Client
+from glimmr.pipeline.heads import Heads
 from glimmr.scan import Source
 from glimmr.settings import Settings
 from glimmr.stores.blobs import Blobs
@@ -43,6 +44,7 @@ class Parts:
     sources: dict[str, Source]
     scratch: Path  # of this process alone
     partials: Path  # of all processes of this host: what unfinished downloads have so far
+    heads: Heads  # in scratch, too
     engine: Engine | None = None  # None: this process looks for its jobs itself
     alone: bool = True  # no other process can be at work
     allowance: Allowance = field(default_factory=Allowance)

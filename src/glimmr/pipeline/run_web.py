@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from glimmr.errors import DeadlineExceeded
-from glimmr.net import Client, Reply
+from glimmr.net import Client, Reply, direct, normalise
 from glimmr.scan.source import LARGEST_ANSWER_BYTES
 
 _WAKE_SECONDS = 0.2  # how soon a pause notices that the run should stop
@@ -44,6 +44,11 @@ class RunWeb:
         """A page or a text; see `scan.Web`."""
         left_seconds = self._left_seconds()
         return self._client.get_bytes(url, max_bytes=most_bytes, tell=self._tell, deadline_seconds=left_seconds)
+
+    def beginning(self, url: str, *, most_bytes: int) -> Reply:
+        """The first bytes of a file; see `scan.Web`. A link of a file-sharing site is asked where the file is."""
+        address, left_seconds = direct(normalise(url)), self._left_seconds()
+        return self._client.beginning(address, most_bytes, tell=self._tell, deadline_seconds=left_seconds)
 
     def pause(self, seconds: float) -> None:
         """Wait, telling how long it takes."""

@@ -1,29 +1,30 @@
 """Step `scan`: ask one source about one place; an address that is due becomes a download, a site a scan of its own."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
+from glimmr.model import Lead
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
-from glimmr.scan import Scanned, scan
+from glimmr.scan import Scanned, proven, scan
 from glimmr.scan.match import Match, claim_of, match
-from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, site_of, sites_named
-from glimmr.scan.source import EVERYWHERE
+from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, site_of, sites_named
+from glimmr.scan.source import EVERYWHERE, Said
 from glimmr.stores import catalog, hospitals, sightings
 from glimmr.stores.database import Connection
 from glimmr.stores.sightings import Seen
 
 _BY_STATE = ("cms_roster", "pra")  # the sources that are asked about states, who says who there is first
-_SITES = "cms_hpt"  # the source that is asked about the sites that others name
+BY_SITE = ("cms_hpt", "page")  # the sources that are asked about the sites that others name
 
 
 def questions(sources: Collection[str], places: Sequence[str], *, everywhere: bool) -> list[tuple[str, str]]:
@@ -46,7 +47,13 @@ class ScanStep:
         name, place = job.args["source"], job.args["place"]
         granted: list[int] = []  # once, however often the transaction is repeated
         web = RunWeb(self._parts.client, tell, self._parts.settings.scan_deadline_seconds)
-        scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, web)
+
+        def prove(leads: Sequence[Lead]) -> Iterable[Said]:
+            at_home = self._parts.database.read(lambda connection: hospitals.at_domain(connection, place))
+            names = [one.hospital.name for one in at_home if site_of(one.hospital) == place]
+            return proven(leads, web, lambda head: self._parts.heads.look(head, tell), names)
+
+        scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, web, prove)
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now, refresh = utcnow(), job.args["refresh"]
@@ -68,12 +75,13 @@ class ScanStep:
         self, connection: Connection, source: str, told: Merged, now: datetime, *, refresh: bool
     ) -> list[NewJob]:
         """Scans of the sites that were named, but for those that were asked a short while ago."""
-        if _SITES not in self._parts.sources or source == _SITES:
+        asked = [one for one in BY_SITE if one in self._parts.sources]
+        if not asked or source in BY_SITE:
             return []
         sites = sites_named(told.sightings, told.known)
         since = now if refresh else now - timedelta(seconds=self._parts.settings.sites_again_seconds)
-        lately = sightings.asked_since(connection, _SITES, sites, since)
-        return [scan_job(_SITES, site, refresh=refresh) for site in sites if site not in lately]
+        lately = {one: sightings.asked_since(connection, one, sites, since) for one in asked}
+        return [scan_job(one, site, refresh=refresh) for one in asked for site in sites if site not in lately[one]]
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Nothing new is known; how it failed is written down."""
@@ -108,7 +116,7 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     before = catalog.current_owners(connection, ids)
     domains = {key: site_of(one.hospital) for key, one in told.known.items()}
     hospitals.write(connection, told.known.values(), now, domains)
-    seen = sightings.see(connection, source, place, told.sightings, now)
+    seen = sightings.see(connection, source, place, told.sightings, now, whole=scanned.whole)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
     changed |= catalog.current_files(connection, seen.updated)  # the header is to be asked about who is named anew
@@ -142,13 +150,13 @@ def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime)
     """
     states = {one.hospital.state for one in (*scanned.found, *scanned.listed)}
     at_home = hospitals.at_domain(connection, place) if scanned.pointers else []
-    states |= {one.hospital.state for one in at_home}
+    states |= {one.hospital.state for one in at_home} | {one.state for one in scanned.pointers if one.state}
     nameless = [one for one in scanned.found if not one.hospital.ccn]
     known = hospitals.in_states(connection, states) if nameless or scanned.pointers else []
     candidates = candidates_of(known, hospitals.licences(connection, states))
     of_site = candidates_of(at_home)
     said = [sighted(found, candidates) for found in scanned.found]
-    said += [pointed(pointer, of_site, candidates) for pointer in scanned.pointers]
+    said += [of_its_site(pointed(one, of_site, candidates), one, of_site) for one in scanned.pointers]
     ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
     before = hospitals.by_id(connection, ids, hold=True)
     told = merged(before, said, scanned.listed)

@@ -10,6 +10,7 @@ from glimmr.net.vendors import vendor_of
 from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.identity import hospital_id
 from glimmr.scan.match import Claim, Match, claim_of, match
+from glimmr.scan.names import zip_code
 
 # Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
 _RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing", "cms_hpt", "page"))}
@@ -50,26 +51,30 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
 
 
 def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Sighting:
-    """Whom a cms-hpt.txt means: a hospital of this site first, then any of its states, else one known by it alone.
+    """Whom a site means: a hospital of its own first, then any of their states, else one known by it alone.
 
-    The text names no state: where the site's hospitals are all in one, it is taken for that.
+    A text names no state: where the site's hospitals are all in one, it is taken for that. A file's header that says
+    where its hospital is means that one, whoever's site leads to it.
     """
     states = {one.hospital.state for one in at_home}
-    state = next(iter(states)) if len(states) == 1 else None
-    claim = Claim(names=(pointer.location_name,), state=state)
-    meant = _at_home(pointer.location_name, at_home) or match(claim, candidates)
+    state = pointer.state or (next(iter(states)) if len(states) == 1 else None)
+    name, address = pointer.location_name, pointer.address or ""
+    claim = Claim(names=(name,), state=state, address=pointer.address, zip=zip_code(address))
+    own = None if pointer.state or pointer.address else _at_home(name, at_home)
+    meant = own or match(claim, candidates)
     if isinstance(meant, Match):
         known = at_home if meant.hospital_id in at_home else candidates
         hospital = replace(known[meant.hospital_id].hospital, website=None)
         method, score = meant.method, meant.score
     else:
-        key = hospital_id(None, pointer.location_name, state, pointer.domain)
-        hospital = Hospital(hospital_id=key, name=pointer.location_name, state=state or "", website=pointer.domain)
+        key = hospital_id(None, name, state, pointer.domain)
+        site = None if pointer.state or pointer.address else pointer.domain  # else the file may be anybody's
+        hospital = Hospital(hospital_id=key, name=name, state=state or "", address=pointer.address, website=site)
         method, score = "source", 1.0
     return Sighting(
         hospital=hospital,
         url=pointer.url,
-        source="cms_hpt",
+        source=pointer.source,
         method=method,
         score=score,
         page_url=pointer.page_url,
@@ -87,6 +92,16 @@ def _at_home(name: str, at_home: Candidates) -> Match | None:
         return None
     score, key = likest[-1]
     return Match(hospital_id=key, method="domain+name", score=round(score, 3))
+
+
+def of_its_site(sighting: Sighting, pointer: Pointer, at_home: Candidates) -> Sighting:
+    """A guess that is nobody's name means the only hospital whose site leads to the file, until the file is read."""
+    domain = pointer.domain.removeprefix("www.")
+    own = [one.hospital for one in at_home if site_of(one.hospital) == domain]
+    if not pointer.guessed or sighting.method != "source" or len(own) != 1:
+        return sighting
+    score = round(at_home.likeness((pointer.location_name,), own[0].hospital_id), 3)
+    return replace(sighting, hospital=replace(own[0], website=None), method="domain", score=score)
 
 
 def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:
@@ -167,6 +182,6 @@ def _domain(address: str | None) -> str | None:
 
 
 def sites_named(sightings: Iterable[Sighting], known: Mapping[str, Known]) -> list[str]:
-    """The domains where a cms-hpt.txt may be: the hospitals' own sites, and those of the pages that name prices."""
+    """The domains to be asked: the hospitals' own sites, and those of the pages that name prices."""
     sites = {_domain(one.page_url) for one in sightings} | {site_of(one.hospital) for one in known.values()}
     return sorted(filter(None, sites))

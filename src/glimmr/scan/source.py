@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from glimmr.model import Found, Listed, Pointer, Skipped, Tried
+from glimmr.model import Found, Lead, Listed, Pointer, Skipped, Tried
 from glimmr.net import Reply
 
-Said = Found | Listed | Pointer | Tried | Skipped
-"""An address of a hospital's prices, a hospital, an address for a named location, what was asked on the way, no use."""
+Said = Found | Listed | Pointer | Lead | Tried | Skipped
+"""An address of a hospital's prices, a hospital, an address for a named location, one that may be of prices, what was
+asked on the way, no use."""
 
 
 EVERYWHERE = "all"
@@ -35,6 +36,10 @@ class Web(Protocol):
 
     def visit(self, url: str, *, most_bytes: int) -> Reply:
         """A page or a text, and the address it came from after redirects. Raises a FetchError or HostRests."""
+        ...
+
+    def beginning(self, url: str, *, most_bytes: int) -> Reply:
+        """The first bytes of a file, whatever its size, as served. Raises a FetchError or HostRests."""
         ...
 
     def pause(self, seconds: float) -> None:

@@ -95,11 +95,14 @@ class Seen:
     moved: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
 
-def see(connection: Connection, source: str, place: str, said: Sequence[Sighting], now: datetime) -> Seen:
+def see(
+    connection: Connection, source: str, place: str, said: Sequence[Sighting], now: datetime, *, whole: bool = True
+) -> Seen:
     """Write down what a source said of a place: nothing is deleted, and an answer that names nobody changes nothing.
 
-    What it named before and names no more is noted; where a hospital lost its one address there and got one other, that
-    has moved for it, unless another source still names it; the address as such, when it has for all of its hospitals.
+    What it named before and names no more, though its answer is `whole`, is noted; where a hospital lost its one
+    address there and got one other, that has moved for it, unless another source still names it; the address as such,
+    when it has for all of its hospitals.
     """
     if not said:
         return Seen([], set(), set(), [])
@@ -110,7 +113,7 @@ def see(connection: Connection, source: str, place: str, said: Sequence[Sighting
     before = {(file, hospital) for file, hospital in connection.execute(_LIVE, {"source": source, "place": place})}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
-    gone = sorted(before - links.keys())
+    gone = sorted(before - links.keys()) if whole else []
     for file, hospital in gone:
         connection.execute(
             _GONE, {"of_source": source, "of_place": place, "file": file, "hospital": hospital, "moment": now}

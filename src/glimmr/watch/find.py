@@ -13,11 +13,11 @@ from glimmr.watch.standing import stands, usable
 
 _MOST_NEAR = 5
 _LIKE = 0.75
-_ASKED_ABOUT = {"cms_roster": "states", "pra": "states", "cms_hpt": "sites"}
+_ASKED_ABOUT = {"cms_roster": "states", "pra": "states", "cms_hpt": "sites", "page": "sites"}
 _NOT_ASKED = {
     "states": "it was not asked about {state} yet: `glimmr scan --state {state}`",
     "sites": "no site of this hospital is known, so none could be asked: `glimmr scan --domain hospital.org`",
-    "site": "its site {site} was not asked yet: `glimmr scan --domain {site}`",
+    "site": "its site {site} was not asked yet by this source: `glimmr scan --domain {site}`",
 }
 
 

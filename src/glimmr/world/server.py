@@ -67,7 +67,7 @@ class Server:
             "GLIMMR_PRA_URL": f"http://{PRA_HOST}",
             "GLIMMR_CMS_ROSTER_URL": f"http://{ROSTER_HOST}{ROSTER_PATH}",
             "GLIMMR_CMS_CATALOG_URL": f"http://{ROSTER_HOST}{CATALOG_PATH}",
-            "GLIMMR_SOURCES": "cms_roster,pra,cms_hpt" if self.world.partly_known else "pra",
+            "GLIMMR_SOURCES": "cms_roster,pra,cms_hpt,page" if self.world.partly_known else "pra",
         }
 
     def requests_for(self, url: str) -> list[dict[str, Any]]:

@@ -17,6 +17,14 @@ def test_the_same_question_is_asked_once() -> None:
     assert asked == [("cms_roster", "VT"), ("pra", "VT"), ("cms_hpt", "a.org")]
 
 
+def test_a_domain_is_asked_by_every_source_that_is_asked_about_sites() -> None:
+    settings = Settings(sources=("pra", "page", "cms_hpt"))
+    asked = sources_asked(settings, None, all_states=False, domains=["a.org"])
+    assert asked == [("cms_hpt", "a.org"), ("page", "a.org")]
+    with pytest.raises(UsageError, match="add cms_hpt or page"):
+        sources_asked(Settings(sources=("pra",)), None, all_states=False, domains=["a.org"])
+
+
 @pytest.mark.parametrize("given", ["hospital", "", "a b.org", "http://[broken"])
 def test_what_can_be_no_domain_is_refused_with_an_example(given: str) -> None:
     with pytest.raises(UsageError, match=r"looks like hospital\.org"):

@@ -125,6 +125,10 @@ def add(tell: Callable[..., None], *, a: int, b: int) -> dict[str, int]:
     return {"sum": a + b}
 
 
+def who(tell: Callable[..., None]) -> int:
+    return os.getpid()
+
+
 def chatter(tell: Callable[..., None], *, text: str) -> str:
     print("noise on standard output")
     os.write(1, b"\x00\x00\x00\x02{}")

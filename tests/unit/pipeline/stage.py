@@ -15,6 +15,7 @@ from glimmr.net import Client
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline import download_step
 from glimmr.pipeline.download_step import download_job
+from glimmr.pipeline.heads import Heads
 from glimmr.pipeline.parse_step import ParseStep
 from glimmr.pipeline.parts import Parts
 from glimmr.settings import Settings
@@ -46,6 +47,7 @@ def parts_of(database: Database, folder: Path, *, alone: bool = True) -> Parts:
         sources={},
         scratch=scratch,
         partials=scratch / "partial",
+        heads=Heads(settings, scratch),
         alone=alone,
     )
 

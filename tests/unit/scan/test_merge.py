@@ -7,7 +7,7 @@ from typing import Any
 from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
 from glimmr.scan.candidates import Candidates
 from glimmr.scan.identity import hospital_id
-from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, sites_named
 from tests.unit.scan.test_match import CENTRAL, FILLING, GRACE, MARY_NORTH, MARY_SOUTH
 
 ROSTER = [
@@ -108,6 +108,39 @@ def test_at_its_own_site_a_shorter_name_means_the_hospital_and_elsewhere_nobody(
     there = pointed(pointer("Central Vermont"), candidates_of([]), candidates())
     assert there.method == "source"
     assert there.hospital.hospital_id.startswith("x")
+
+
+def linked(name: str, domain: str = "cv.example", **more: Any) -> Pointer:
+    return Pointer(location_name=name, url="https://v.example/get", domain=domain, source="page", **more)
+
+
+def test_a_header_that_says_where_it_is_means_that_hospital_whoever_links_to_it() -> None:
+    at_home = candidates_of([on_roster()["470001"]])
+    for pointer in (
+        linked("Grace Cottage Hospital", state="VT", address="185 Grafton Road, Townshend, VT 05353"),
+        linked("Grace Cottage Hospital", state="VT"),
+    ):
+        assert pointed(pointer, at_home, candidates()).hospital.hospital_id == "470004"
+    elsewhere = pointed(linked("Central Vermont Medical Center", state="NH"), at_home, candidates())
+    assert (elsewhere.method, elsewhere.hospital.state, elsewhere.hospital.website) == ("source", "NH", None)
+    there = linked("Central Vermont Medical Center", state="VT", address="1 Elm St, Newport, VT 05855")
+    assert pointed(there, at_home, candidates()).method == "source"
+
+
+def test_a_guess_is_whoever_the_files_name_is_like_else_the_only_one_of_its_site() -> None:
+    home = replace(on_roster()["470001"], hospital=replace(CENTRAL, website="https://www.cv.example"))
+    at_home = candidates_of([home])
+
+    def meant(pointer: Pointer, at_home: Candidates = at_home) -> tuple[str, str]:
+        sighting = of_its_site(pointed(pointer, at_home, candidates()), pointer, at_home)
+        return sighting.hospital.hospital_id, sighting.method
+
+    assert meant(linked("central vermont medical center", guessed=True)) == ("470001", "domain+name")
+    assert meant(linked("grace cottage hospital", guessed=True)) == ("470004", "name+state")
+    assert meant(linked("cvmc", guessed=True)) == ("470001", "domain")
+    assert meant(linked("cvmc"))[1] == "source"
+    other = replace(on_roster()["470004"], hospital=replace(GRACE, website="cv.example"))
+    assert meant(linked("cvmc", guessed=True), candidates_of([home, other]))[1] == "source"
 
 
 def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:

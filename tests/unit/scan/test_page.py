@@ -1,5 +1,6 @@
 """The leads on a site's pages, asked over real HTTP."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,7 +12,9 @@ from glimmr.pipeline.scan_step import RunWeb
 from glimmr.scan.sources.page import Page
 from glimmr.settings import load
 from glimmr.world import Server, World, serve_in_thread, world
-from tests.support.http_server import HttpServer, Script, answer, redirect
+from glimmr.world.pages import linked
+from tests.support.http_server import HttpServer, Request, Script, Wire, answer, head, redirect
+from tests.support.memory import growth
 
 NAMED = "/f/123456789_st-a_standardcharges.csv"
 
@@ -75,13 +78,49 @@ def test_links_are_meant_from_where_the_page_came_from() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [answer(b"", "500 Oops"), answer(b"a,b\n1,2\n"), html("nothing")], ids=["500", "csv", "bare"]
+    ("script", "reason"),
+    [
+        pytest.param(answer(b"", "500 Oops"), "its site gives no page", id="500"),
+        pytest.param(answer(b"a,b\n1,2\n"), "its site gives no page", id="csv"),
+        pytest.param(html("nothing"), "no link on its pages looks like a price file", id="bare"),
+        pytest.param(redirect("http://10.0.0.1/"), "its site gives no page", id="private"),
+    ],
 )
-def test_a_site_without_leads_has_a_reason(script: Script) -> None:
+def test_a_site_without_leads_has_a_reason(script: Script, reason: str) -> None:
     with HttpServer({"/": script}) as server:
         said = ask(server)
+        assert server.paths() == ["/"]
     assert isinstance(said[0], Tried)
-    assert said[1] == Skipped(record="http://h.example/", reason="no link on its pages looks like a price file")
+    assert said[1] == Skipped(record="http://h.example/", reason=reason)
+
+
+def test_a_page_that_links_to_itself_is_asked_for_once() -> None:
+    links = '<a href="/">prices</a><a href="http://h.example/#prices">prices</a><a href="/pt?x">prices</a>'
+    with HttpServer({"/": html(links), "/pt": html(links + '<a href="/pt?x">prices</a>')}) as server:
+        ask(server, most_pages=9)
+        assert server.paths() == ["/", "/pt?x"]
+
+
+def test_a_page_without_end_is_none() -> None:
+    async def endless(_: Request, wire: Wire) -> None:
+        await wire.send(head("200 OK", "Content-Type: text/html"))
+        while True:
+            await wire.send(b"<a href='/prices'>prices</a>" * 50_000)
+
+    with HttpServer({"/": endless}) as server:
+        told, why = ask(server)
+    assert isinstance(told, Tried)
+    assert (told.answer, why) == ("file_size", Skipped(record="http://h.example/", reason="its site gives no page"))
+
+
+def test_links_without_number_end_in_as_many_leads_as_are_kept() -> None:
+    links = "".join(f"<a href=/{n}.csv>" for n in range(60_000)).encode()
+    began = time.process_time()
+    with growth() as grown, HttpServer({"/": html(links.decode())}) as server:
+        said = ask(server)
+    assert len([one for one in said if isinstance(one, Lead)]) == 500
+    assert time.process_time() - began < 20
+    assert grown() < 500 * 2**20
 
 
 # ── the simulated world ────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,6 +142,8 @@ def test_every_file_of_the_world_is_a_lead_on_its_hospitals_page(built: World, r
     with closing(Client(load(**given))) as client:
         web = RunWeb(client, lambda **_: None, 60)
         for hospital in built.hospitals:
-            said = Page().find(f"http://{hospital.host}", web)
+            said = Page().find(hospital.host, web)
             found = {one.url for one in said if isinstance(one, Lead)}
-            assert found == {file.url for file in built.files_of(hospital)}, hospital.host
+            files = {file.url for file in linked(built, hospital)}
+            assert files <= found, hospital.host
+            assert not {file.url for file in built.files} & (found - files), hospital.host

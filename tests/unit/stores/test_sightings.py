@@ -23,7 +23,14 @@ def database(database_url: str) -> Iterator[Database]:
     made.close()
 
 
-def see(database: Database, *said: tuple[str, str], source: str = "pra", place: str = "VT", day: int = 0) -> Seen:
+def see(
+    database: Database,
+    *said: tuple[str, str],
+    source: str = "pra",
+    place: str = "VT",
+    day: int = 0,
+    whole: bool = True,
+) -> Seen:
     """An answer that names addresses with their hospitals."""
     told = [
         Sighting(
@@ -34,7 +41,7 @@ def see(database: Database, *said: tuple[str, str], source: str = "pra", place: 
 
     def work(connection: Connection) -> Seen:
         hospitals.write(connection, [Known(hospital=one.hospital, sources=(source,)) for one in told], NOW, {})
-        return sightings.see(connection, source, place, told, NOW + timedelta(days=day))
+        return sightings.see(connection, source, place, told, NOW + timedelta(days=day), whole=whole)
 
     return database.write(work)
 
@@ -69,6 +76,14 @@ def test_an_answer_that_names_nobody_changes_nothing(database: Database) -> None
     assert see(database, day=1) == Seen([], set(), set(), [])
     assert rows(database, "SELECT * FROM sightings") == before
     assert len(changes(database)) == 1
+
+
+def test_what_an_answer_may_only_not_have_reached_is_still_there(database: Database) -> None:
+    see(database, (A, "1"), (C, "2"))
+    assert see(database, (B, "1"), (C, "2"), day=1, whole=False).gone == []
+    live = rows(database, "SELECT price_file_id FROM sightings WHERE gone_at IS NULL")
+    assert {row["price_file_id"] for row in live} == {price_file_id(url) for url in (A, B, C)}
+    assert moved_to(database) == {}
 
 
 def test_an_address_that_gives_way_to_another_of_its_hospital_has_moved(database: Database) -> None:

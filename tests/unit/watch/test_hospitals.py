@@ -116,10 +116,12 @@ def test_what_means_nobody_finds_nobody(database: Database, text: str) -> None:
 
 
 def test_why_tells_what_to_do_about_a_source_that_was_not_asked(database: Database) -> None:
-    enabled = ("cms_roster", "pra", "cms_hpt")
+    enabled = ("cms_roster", "pra", "cms_hpt", "page")
     (mary, quiet) = _read(database, lambda c: find.explain(c, ["470001", "470002"], enabled))
-    assert mary["not_asked"] == {}
-    assert list(quiet["not_asked"]) == ["cms_hpt"]
+    assert mary["not_asked"] == {
+        "page": "its site mary.org was not asked yet by this source: `glimmr scan --domain mary.org`"
+    }
+    assert list(quiet["not_asked"]) == ["cms_hpt", "page"]
     (site,) = [one for one in mary["answers"] if one["source"] == "cms_hpt"]
     assert [(tried["url"], tried["verdict"]) for tried in site["tried"]] == [("https://mary.org/cms-hpt.txt", "hpt")]
 

@@ -9,6 +9,7 @@ from glimmr.scan.source import Source
 from glimmr.scan.sources.cms_hpt import CmsHpt
 from glimmr.scan.sources.cms_roster import CmsRoster
 from glimmr.scan.sources.listing import Listing
+from glimmr.scan.sources.page import Page
 from glimmr.scan.sources.pra import Pra
 from glimmr.settings import Settings
 
@@ -16,6 +17,7 @@ SOURCES: dict[str, Callable[[Settings, Diary], Source]] = {
     "cms_hpt": lambda _settings, _diary: CmsHpt(),
     "cms_roster": lambda settings, _diary: CmsRoster(settings.cms_roster_url, settings.cms_catalog_url),
     "listing": lambda _settings, _diary: Listing(),
+    "page": lambda settings, _diary: Page(settings.pages_per_site),
     "pra": lambda settings, diary: Pra(
         settings.pra_url,
         requests=settings.pra_requests,

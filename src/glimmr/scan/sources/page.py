@@ -36,36 +36,58 @@ class Page:
         A failing site is no error: its reason is told. Raises a GlimmrError when the run should stop.
         """
         try:
-            start = normalise(place)
+            starts = _starts(place)
         except FetchError as error:
             yield Skipped(record=place, reason=str(error))
             return
+        for start in starts:
+            told, reply = _ask(start, web)
+            yield told
+            if reply is not None:
+                yield from self._walk(start, reply, place, web)
+                return
+        yield Skipped(record=place, reason="its site gives no page")
+
+    def _walk(self, start: str, home: Reply, place: str, web: Web) -> Iterator[Lead | Tried | Skipped]:
         domain = urlsplit(start).hostname or place
         leads: dict[str, Lead] = {}
-        waiting, known = [(0, start)], {start}
-        for _ in range(self._most_pages):
+        waiting, known = list[tuple[int, str]](), {start, home.final_url}
+        _read(home, domain, leads, waiting, known)
+        for _ in range(self._most_pages - 1):
             if not waiting:
                 break
             # The likeliest page first, among equals the one that was linked first.
             _, url = waiting.pop(max(range(len(waiting)), key=lambda at: (waiting[at][0], -at)))
             told, reply = _ask(url, web)
             yield told
-            if reply is None:
-                continue
-            leads.pop(url, None)  # it looked like a file, and is a page
-            for link in page_links(reply.body, reply.final_url):
-                rank = _rank(link)
-                if rank > 0 and (link.url not in leads or rank > leads[link.url].rank) and len(leads) < _MOST_LEADS:
-                    leads[link.url] = Lead(
-                        url=link.url, page_url=reply.final_url, domain=domain, text=link.text[:200], rank=rank
-                    )
-                page = link.url.partition("#")[0]
-                if (likely := _leads_on(link, domain, rank)) and page not in known:
-                    known.add(page)
-                    waiting.append((likely, page))
+            if reply is not None:
+                leads.pop(url, None)  # it looked like a file, and is a page
+                _read(reply, domain, leads, waiting, known)
         yield from sorted(leads.values(), key=lambda lead: -lead.rank)
         if not leads:
             yield Skipped(record=place, reason="no link on its pages looks like a price file")
+
+
+def _starts(place: str) -> list[str]:
+    """Where a site may begin, the likeliest first; of an address only that. Raises a FetchError where it is none."""
+    if "//" in place:
+        return [normalise(place)]
+    domain = place.removeprefix("www.")
+    return [normalise(f"{scheme}://{host}/") for host in (domain, f"www.{domain}") for scheme in ("https", "http")]
+
+
+def _read(reply: Reply, domain: str, leads: dict[str, Lead], waiting: list[tuple[int, str]], known: set[str]) -> None:
+    """Take up what a page links to: what may be files, and what may be the page with the files."""
+    for link in page_links(reply.body, reply.final_url):
+        rank = _rank(link)
+        if rank > 0 and (link.url not in leads or rank > leads[link.url].rank) and len(leads) < _MOST_LEADS:
+            leads[link.url] = Lead(
+                url=link.url, page_url=reply.final_url, domain=domain, text=link.text[:200], rank=rank
+            )
+        page = link.url.partition("#")[0]
+        if (likely := _leads_on(link, domain, rank)) and page not in known:
+            known.add(page)
+            waiting.append((likely, page))
 
 
 def _ask(url: str, web: Web) -> tuple[Tried, Reply | None]:
