@@ -1,24 +1,26 @@
 """Step `scan`: ask one source about one place; an address that is due becomes a download, a site a scan of its own."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
+from glimmr.model import Known, Listed
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
+from glimmr.pipeline.meant import meant
 from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.scan import Scanned, scan
 from glimmr.scan.match import Match, claim_of, match
-from glimmr.scan.merge import Merged, candidates_of, merged, pointed, sighted, site_of, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, site_of, sites_named, words_of
 from glimmr.scan.source import EVERYWHERE
-from glimmr.stores import catalog, hospitals, sightings
+from glimmr.stores import catalog, hospital_words, hospitals, sightings
 from glimmr.stores.database import Connection
 from glimmr.stores.sightings import Seen
 
@@ -106,8 +108,7 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
     told = _merged(connection, place, scanned, now)
     ids = [catalog.price_file_id(one.url) for one in told.sightings]
     before = catalog.current_owners(connection, ids)
-    domains = {key: site_of(one.hospital) for key, one in told.known.items()}
-    hospitals.write(connection, told.known.values(), now, domains)
+    _know(connection, told, scanned.listed, now)
     seen = sightings.see(connection, source, place, told.sightings, now)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
@@ -140,23 +141,28 @@ def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime)
 
     Who is new is written down before that: another scan that names it at this moment waits, or is waited for.
     """
-    states = {one.hospital.state for one in (*scanned.found, *scanned.listed)}
-    at_home = hospitals.at_domain(connection, place) if scanned.pointers else []
-    states |= {one.hospital.state for one in at_home}
-    nameless = [one for one in scanned.found if not one.hospital.ccn]
-    known = hospitals.in_states(connection, states) if nameless or scanned.pointers else []
-    candidates = candidates_of(known, hospitals.licences(connection, states))
-    of_site = candidates_of(at_home)
-    said = [sighted(found, candidates) for found in scanned.found]
-    said += [pointed(pointer, of_site, candidates) for pointer in scanned.pointers]
+    said = meant(connection, place, scanned)
     ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
     before = hospitals.by_id(connection, ids, hold=True)
     told = merged(before, said, scanned.listed)
     if not told.new:
         return told
-    hospitals.add(connection, (told.known[key] for key in sorted(told.new)), now)
+    new = [told.known[key] for key in sorted(told.new)]
+    hospitals.add(connection, new, now, _domains(new))
     after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, scanned.listed)
     return replace(after, new=told.new, updated=after.updated - told.new)
+
+
+def _know(connection: Connection, told: Merged, listed: Iterable[Listed], now: datetime) -> None:
+    """Write down what is known now of those who were named, and by which words they are found."""
+    changed = [told.known[key] for key in sorted(told.changed)]
+    hospitals.write(connection, changed, now, _domains(changed))
+    named = told.new | told.changed | {one.hospital.hospital_id for one in listed}
+    hospital_words.write(connection, {key: sorted(words_of(told.known[key])) for key in sorted(named)})
+
+
+def _domains(known: Iterable[Known]) -> dict[str, str | None]:
+    return {one.hospital.hospital_id: site_of(one.hospital) for one in known}
 
 
 def _identify(connection: Connection, told: Merged) -> set[str]:
@@ -165,10 +171,10 @@ def _identify(connection: Connection, told: Merged) -> set[str]:
     states = {one.hospital.state for one in told.known.values()}
     addresses: list[str] = []
     for one in hospitals.unidentified(connection, states):
-        meant = match(claim_of(one), candidates)
-        if isinstance(meant, Match):
+        found = match(claim_of(one), candidates)
+        if isinstance(found, Match):
             former = one.hospital.hospital_id
-            addresses += hospitals.identify(connection, former, meant.hospital_id, meant.method, meant.score)
+            addresses += hospitals.identify(connection, former, found.hospital_id, found.method, found.score)
     return catalog.current_files(connection, addresses)
 
 

@@ -10,6 +10,7 @@ from glimmr.net.vendors import vendor_of
 from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.identity import hospital_id
 from glimmr.scan.match import Claim, Match, claim_of, match
+from glimmr.scan.names import name_words
 
 # Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
 _RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing", "cms_hpt", "page"))}
@@ -28,6 +29,7 @@ class Merged:
     known: dict[str, Known]
     new: frozenset[str]
     updated: frozenset[str]
+    changed: frozenset[str]  # anything is known of them that was not, though it be only who said so
     renamed: Mapping[str, str]  # hospital → its former name, where whoever gave that calls it otherwise now
 
 
@@ -49,14 +51,14 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
     )
 
 
-def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Sighting:
-    """Whom a cms-hpt.txt means: a hospital of this site first, then any of its states, else one known by it alone.
+def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, everywhere: bool = False) -> Sighting:
+    """Whom a cms-hpt.txt means: a hospital of this site first, then another candidate, else one known by it alone.
 
-    The text names no state: where the site's hospitals are all in one, it is taken for that.
+    The text names no state: where the site's hospitals are all in one, it is taken for that, unless `everywhere`.
     """
     states = {one.hospital.state for one in at_home}
     state = next(iter(states)) if len(states) == 1 else None
-    claim = Claim(names=(pointer.location_name,), state=state)
+    claim = Claim(names=(pointer.location_name,), state=None if everywhere else state)
     meant = _at_home(pointer.location_name, at_home) or match(claim, candidates)
     if isinstance(meant, Match):
         known = at_home if meant.hospital_id in at_home else candidates
@@ -103,6 +105,7 @@ def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: I
         known=known,
         new=new,
         updated=frozenset(key for key in known if key not in new and known[key].hospital != before[key].hospital),
+        changed=frozenset(key for key in known if known[key] != before.get(key)),
         renamed={key: one.hospital.name for key, one in before.items() if key in known and _renamed(one, known[key])},
     )
 
@@ -137,18 +140,31 @@ _OPTIONAL = tuple(name for name in _FIELDS if name not in ("name", "state"))
 
 
 def candidates_of(
-    known: Iterable[Known], licences: Mapping[str, Iterable[tuple[str, str]]] | None = None
+    known: Iterable[Known],
+    licences: Mapping[str, Iterable[tuple[str, str]]] | None = None,
+    *,
+    common: Mapping[str, int] | None = None,
+    of: int = 0,
 ) -> Candidates:
-    """The hospitals that are known, to be found again."""
+    """The hospitals that are known, to be found again; `common` and `of` as in Candidates."""
     stated = licences or {}
     return Candidates(
-        Candidate(
-            hospital=one.hospital,
-            other_names=one.other_names,
-            licences=tuple(sorted(stated.get(one.hospital.hospital_id, ()))),
-        )
-        for one in known
+        (
+            Candidate(
+                hospital=one.hospital,
+                other_names=one.other_names,
+                licences=tuple(sorted(stated.get(one.hospital.hospital_id, ()))),
+            )
+            for one in known
+        ),
+        common=common,
+        of=of,
     )
+
+
+def words_of(known: Known) -> set[str]:
+    """The words of all its names."""
+    return {word for name in (known.hospital.name, *known.other_names) for word in name_words(name)}
 
 
 def site_of(hospital: Hospital) -> str | None:

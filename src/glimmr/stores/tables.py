@@ -75,6 +75,13 @@ hospitals = Table(
     Column("domain", String, index=True),  # of its own site
 )
 
+hospital_words = Table(
+    "hospital_words",  # the words of all names of a hospital, as `scan.names` folds them
+    metadata,
+    Column("word", String, primary_key=True),
+    Column("hospital_id", ForeignKey("hospitals.hospital_id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
 price_files = Table(
     "price_files",
     metadata,
