@@ -44,9 +44,9 @@ def settled(database: Database, method: str, header: dict[str, object]) -> list[
             connection, snapshots_table, [{"file_id": FILE_ID, "blob_key": "k", "bytes": 1, "first_fetched": NOW}]
         )
         connection.execute(snapshots_table.update().values(**header))
-        settle(connection, FILE_ID, price_file_id(URL), NOW)
 
     database.write(work)
+    settle(database, FILE_ID, price_file_id(URL))
     return rows(
         database,
         "SELECT hospital_id, match_method, verified_by, verified_method FROM price_file_hospitals ORDER BY hospital_id",
@@ -78,6 +78,22 @@ def test_a_likeness_that_the_header_denies_gives_way_to_who_the_source_named(dat
 def test_a_ccn_is_the_sources_own_word_and_stays_whatever_the_header_says(database: Database) -> None:
     (link,) = settled(database, "ccn", ANOTHER)
     assert (link["hospital_id"], link["verified_by"], link["verified_method"]) == ("470004", FILE_ID, None)
+
+
+def test_nobody_waits_for_a_header_that_was_asked_before(database: Database) -> None:
+    settled(database, "name+state", NAMED)
+    held, may_end = threading.Event(), threading.Event()
+
+    def writes(_: Connection) -> None:
+        held.set()
+        assert may_end.wait(30)
+
+    writing = threading.Thread(target=database.write, args=(writes,))
+    writing.start()
+    assert held.wait(30)
+    settle(database, FILE_ID, price_file_id(URL))  # it would wait for the writer for ever
+    may_end.set()
+    writing.join(30)
 
 
 def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql_database_url: str) -> None:
