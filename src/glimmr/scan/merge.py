@@ -111,9 +111,13 @@ def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: I
 
 
 def _renamed(before: Known, now: Known) -> bool:
-    """A name that is another's word, because that counts more, is no new one; nor one in other letters."""
+    """A name that is another's word, because that counts more, is no new one; nor one in other letters.
+
+    Lists of the user's are several sources in one: what one calls it otherwise than another is no new name either.
+    """
     same = " ".join(before.hospital.name.casefold().split()) == " ".join(now.hospital.name.casefold().split())
-    return not same and before.field_sources.get("name") == now.field_sources.get("name")
+    who = now.field_sources.get("name")
+    return not same and who != "listing" and before.field_sources.get("name") == who
 
 
 def _with(known: Known | None, hospital: Hospital, source: str, names: Iterable[str]) -> Known:

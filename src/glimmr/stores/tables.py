@@ -146,7 +146,8 @@ source_answers = Table(
     Column("listed", Integer, nullable=False),
     Column("new", Integer, nullable=False),  # addresses
     Column("new_hospitals", Integer, nullable=False, server_default="0"),
-    Column("updated", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),  # addresses
+    Column("updated_hospitals", Integer, nullable=False, server_default="0"),
     Column("skipped", JSON, nullable=False),  # reason → how many
     Column("tried", JSON, nullable=False),  # what was asked on the way, and what it said
 )

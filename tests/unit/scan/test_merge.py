@@ -115,6 +115,15 @@ def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> Non
     assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
 
 
+def test_two_lists_that_name_one_hospital_differently_rename_it_neither_now_nor_at_the_next_scan() -> None:
+    one, other = (found(name, "https://a.example/a.csv", "listing", "470009") for name in ("Ward A", "Ward B"))
+    known: dict[str, Known] = {}
+    for record in (one, other, one, other):
+        told = merged(known, [sighted(record, candidates())], [])
+        assert told.renamed == {}
+        known = told.known
+
+
 def test_a_hospital_is_renamed_when_whoever_named_it_calls_it_otherwise() -> None:
     before = on_roster()
     other = replace(CENTRAL, name="UVM HEALTH CENTRAL VERMONT")

@@ -1,4 +1,7 @@
-"""Hospitals are found by the words of their names. Those that are known get theirs when a source names them again."""
+"""Hospitals are found by the words of their names; updated hospitals and addresses are counted apart.
+
+Hospitals that are known get their words when a source lists them again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +21,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("word", "hospital_id", name="pk_hospital_words"),
     )
     op.create_index("ix_hospital_words_hospital_id", "hospital_words", ["hospital_id"])
+    op.add_column("source_answers", sa.Column("updated_hospitals", sa.Integer(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
+    op.drop_column("source_answers", "updated_hospitals")
     op.drop_table("hospital_words")
