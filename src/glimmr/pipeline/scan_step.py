@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimmr.jobs import ledger
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.model import Known, Listed
+from glimmr.model import Known, Listed, Sighting
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
 from glimmr.pipeline.meant import meant
@@ -26,6 +26,7 @@ from glimmr.stores.sightings import Seen
 
 _BY_STATE = ("cms_roster", "pra")  # the sources that are asked about states, who says who there is first
 _SITES = "cms_hpt"  # the source that is asked about the sites that others name
+_AT_A_TIME = 500  # hospitals in memory
 
 
 def questions(sources: Collection[str], places: Sequence[str], *, everywhere: bool) -> list[tuple[str, str]]:
@@ -60,19 +61,18 @@ class ScanStep:
             catalog.begin(connection, [address.price_file_id for address in taken])
             downloads = [download_job(address) for address in taken]
             ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
-            sites = self._sites(connection, name, told.merged, now, refresh=refresh)
+            sites = self._sites(connection, name, told.sites, now, refresh=refresh)
             return [*downloads, *(reconcile_job(file_id, now) for file_id in told.changed), *sites]
 
         found = len(scanned.found) + len(scanned.pointers)
         return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=found)
 
     def _sites(
-        self, connection: Connection, source: str, told: Merged, now: datetime, *, refresh: bool
+        self, connection: Connection, source: str, sites: Sequence[str], now: datetime, *, refresh: bool
     ) -> list[NewJob]:
         """Scans of the sites that were named, but for those that were asked a short while ago."""
         if _SITES not in self._parts.sources or source == _SITES:
             return []
-        sites = sites_named(told.sightings, told.known)
         since = now if refresh else now - timedelta(seconds=self._parts.settings.sites_again_seconds)
         lately = sightings.asked_since(connection, _SITES, sites, since)
         return [scan_job(_SITES, site, refresh=refresh) for site in sites if site not in lately]
@@ -95,7 +95,7 @@ class ScanStep:
 class Told:
     """What an answer was remembered as; `changed` are current snapshots that have other hospitals now."""
 
-    merged: Merged
+    sites: list[str]  # that were named
     seen: Seen
     changed: list[str]
 
@@ -105,19 +105,18 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
 
     Nothing is ever deleted by it, and an answer that names nobody changes nothing.
     """
-    told = _merged(connection, place, scanned, now)
-    ids = [catalog.price_file_id(one.url) for one in told.sightings]
+    said = meant(connection, place, scanned)
+    ids = [catalog.price_file_id(one.url) for one in said]
     before = catalog.current_owners(connection, ids)
-    _know(connection, told, scanned.listed, now)
-    seen = sightings.see(connection, source, place, told.sightings, now)
+    known = _know(connection, said, scanned.listed, now)
+    seen = sightings.see(connection, source, place, said, now)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
     changed |= catalog.current_files(connection, seen.updated)  # the header is to be asked about who is named anew
     for to in sorted(set(seen.moved.values())):
         changed |= set(give_way(connection, to, now))
-    sightings.renamed(connection, source, told.renamed, now)
-    if scanned.listed:
-        changed |= _identify(connection, told)
+    sightings.renamed(connection, source, known.renamed, now)
+    changed |= _identify(connection, {one.hospital.state for one in scanned.listed})
     sightings.answered(
         connection,
         source,
@@ -128,54 +127,80 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
         found=len(seen.ids),
         listed=len(scanned.listed),
         new=len(seen.new),
-        new_hospitals=len(told.new),
+        new_hospitals=len(known.new),
         updated=len(seen.updated),
-        updated_hospitals=len(told.updated),
+        updated_hospitals=len(known.updated),
         skipped=scanned.reasons,
         tried=[{"url": one.url, "answer": one.answer, "verdict": one.verdict} for one in scanned.tried],
     )
-    return Told(told, seen, sorted(changed))
+    return Told(sorted(known.sites), seen, sorted(changed))
 
 
-def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime) -> Merged:
-    """Whom the records mean, among the hospitals that are known, and what is known of these now.
+@dataclass(slots=True)
+class _Known:
+    """What an answer changed in what is known of hospitals, and the sites that are known of those it named."""
+
+    new: set[str] = field(default_factory=set[str])
+    updated: set[str] = field(default_factory=set[str])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
+    sites: set[str] = field(default_factory=set[str])
+
+
+def _know(connection: Connection, said: Sequence[Sighting], listed: Sequence[Listed], now: datetime) -> _Known:
+    """Write down what is known now of those who were named, some at a time: a roster names all there are.
+
+    Always in the order of their ids, so that two answers that name the same never wait for each other.
+    """
+    known, ordered = _Known(), sorted(listed, key=lambda one: one.hospital.hospital_id)
+    for at in range(0, max(1, len(ordered)), _AT_A_TIME):
+        sighted, part = said if at == 0 else (), ordered[at : at + _AT_A_TIME]
+        told = _merged(connection, sighted, part, now)
+        changed = [told.known[key] for key in sorted(told.changed)]
+        hospitals.write(connection, changed, now, _domains(changed))
+        named = told.new | told.changed | {one.hospital.hospital_id for one in part}
+        hospital_words.write(connection, {key: sorted(words_of(told.known[key])) for key in sorted(named)})
+        known.new |= told.new
+        known.updated |= told.updated - known.new
+        known.renamed |= told.renamed
+        known.sites.update(sites_named(sighted, told.known))
+    return known
+
+
+def _merged(connection: Connection, said: Sequence[Sighting], listed: Sequence[Listed], now: datetime) -> Merged:
+    """What is known now of the hospitals that were named.
 
     Who is new is written down before that: another scan that names it at this moment waits, or is waited for.
     """
-    said = meant(connection, place, scanned)
-    ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
+    ids = {one.hospital.hospital_id for one in (*said, *listed)}
     before = hospitals.by_id(connection, ids, hold=True)
-    told = merged(before, said, scanned.listed)
+    told = merged(before, said, listed)
     if not told.new:
         return told
     new = [told.known[key] for key in sorted(told.new)]
     hospitals.add(connection, new, now, _domains(new))
-    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, scanned.listed)
+    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, listed)
     return replace(after, new=told.new, updated=after.updated - told.new)
-
-
-def _know(connection: Connection, told: Merged, listed: Iterable[Listed], now: datetime) -> None:
-    """Write down what is known now of those who were named, and by which words they are found."""
-    changed = [told.known[key] for key in sorted(told.changed)]
-    hospitals.write(connection, changed, now, _domains(changed))
-    named = told.new | told.changed | {one.hospital.hospital_id for one in listed}
-    hospital_words.write(connection, {key: sorted(words_of(told.known[key])) for key in sorted(named)})
 
 
 def _domains(known: Iterable[Known]) -> dict[str, str | None]:
     return {one.hospital.hospital_id: site_of(one.hospital) for one in known}
 
 
-def _identify(connection: Connection, told: Merged) -> set[str]:
-    """Hospitals that were known without a CCN and are on the roster now. Returns the snapshots that changed hands."""
-    candidates = candidates_of(one for one in told.known.values() if one.hospital.ccn)
-    states = {one.hospital.state for one in told.known.values()}
+def _identify(connection: Connection, states: Iterable[str]) -> set[str]:
+    """Hospitals of these states that were known without a CCN, and are with one now.
+
+    Returns the snapshots that changed hands.
+    """
     addresses: list[str] = []
-    for one in hospitals.unidentified(connection, states):
-        found = match(claim_of(one), candidates)
-        if isinstance(found, Match):
-            former = one.hospital.hospital_id
-            addresses += hospitals.identify(connection, former, found.hospital_id, found.method, found.score)
+    for state in sorted(states):
+        unknown = hospitals.unidentified(connection, [state])
+        known = hospitals.in_states(connection, [state]) if unknown else []
+        candidates = candidates_of(one for one in known if one.hospital.ccn)
+        for one in unknown:
+            found = match(claim_of(one), candidates)
+            if isinstance(found, Match):
+                former = one.hospital.hospital_id
+                addresses += hospitals.identify(connection, former, found.hospital_id, found.method, found.score)
     return catalog.current_files(connection, addresses)
 
 
