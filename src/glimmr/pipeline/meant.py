@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from glimmr.model import Found, Pointer, Sighting
 from glimmr.scan import Scanned
 from glimmr.scan.candidates import Candidates, rarest
+from glimmr.scan.match import is_same
 from glimmr.scan.merge import candidates_of, pointed, sighted, words_of
 from glimmr.scan.names import name_words
 from glimmr.stores import hospital_words, hospitals
@@ -26,7 +27,7 @@ def _found(connection: Connection, states: set[str], found: Sequence[Found]) -> 
 
 
 def _pointed(connection: Connection, site: str, pointers: Sequence[Pointer]) -> list[Sighting]:
-    """Most are those of the site; others are looked for in its states, and those left in the whole country.
+    """Most are those of the site by name; others are looked for in its states, and those left in the whole country.
 
     There, where nothing but the name speaks for it, only a name is believed that is all but the same and nobody else's.
     """
@@ -35,13 +36,16 @@ def _pointed(connection: Connection, site: str, pointers: Sequence[Pointer]) -> 
     at_home = candidates_of(hospitals.at_domain(connection, site))
     states = {one.hospital.state for one in at_home}
     said = [pointed(pointer, at_home, Candidates()) for pointer in pointers]
-    for everywhere in (False, True):
-        strangers = [at for at, one in enumerate(said) if one.method == "source"]
-        if strangers and (states or everywhere):
-            names = {pointers[at].location_name for at in strangers}
-            known = _like(connection, names) if everywhere else candidates_of(hospitals.in_states(connection, states))
-            for at in strangers:
-                said[at] = pointed(pointers[at], at_home, known, everywhere=everywhere)
+    unsure = [at for at, one in enumerate(said) if one.method == "source" or not is_same(one.score)]
+    if unsure and states:
+        around = candidates_of(hospitals.in_states(connection, states))
+        for at in unsure:
+            said[at] = pointed(pointers[at], at_home, around)
+    strangers = [at for at, one in enumerate(said) if one.method == "source"]
+    if strangers:
+        everybody = _like(connection, {pointers[at].location_name for at in strangers})
+        for at in strangers:
+            said[at] = pointed(pointers[at], at_home, everybody, everywhere=True)
     return said
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from glimmr.jobs import ledger
+from glimmr.jobs import ledger, recovery
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
 from glimmr.model import Known, Listed, Sighting
 from glimmr.outcomes import Outcome
@@ -75,7 +75,10 @@ class ScanStep:
             return []
         since = now if refresh else now - timedelta(seconds=self._parts.settings.sites_again_seconds)
         lately = sightings.asked_since(connection, _SITES, sites, since)
-        return [scan_job(_SITES, site, refresh=refresh) for site in sites if site not in lately]
+        put = [scan_job(_SITES, site, refresh=refresh) for site in sites if site not in lately]
+        # To write a job beside one that is just ending waits for that end, which waits for the hospitals we hold.
+        live = recovery.live_keys(connection, [one.key for one in put])
+        return [one for one in put if one.key not in live]
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Nothing new is known; how it failed is written down."""

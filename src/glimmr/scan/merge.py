@@ -9,7 +9,7 @@ from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
 from glimmr.net.vendors import vendor_of
 from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.identity import hospital_id
-from glimmr.scan.match import Claim, Match, claim_of, match
+from glimmr.scan.match import Claim, Match, claim_of, is_same, match
 from glimmr.scan.names import name_words
 
 # Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
@@ -54,12 +54,16 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
 def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, everywhere: bool = False) -> Sighting:
     """Whom a cms-hpt.txt means: a hospital of this site first, then another candidate, else one known by it alone.
 
+    One of the site's that is merely like it gives way to a candidate that is called just so.
+
     The text names no state: where the site's hospitals are all in one, it is taken for that, unless `everywhere`.
     """
     states = {one.hospital.state for one in at_home}
     state = next(iter(states)) if len(states) == 1 else None
     claim = Claim(names=(pointer.location_name,), state=None if everywhere else state)
-    meant = _at_home(pointer.location_name, at_home) or match(claim, candidates)
+    own, meant = _at_home(pointer.location_name, at_home), match(claim, candidates)
+    if own is not None and not (isinstance(meant, Match) and is_same(meant.score) and not is_same(own.score)):
+        meant = own
     if isinstance(meant, Match):
         known = at_home if meant.hospital_id in at_home else candidates
         hospital = replace(known[meant.hospital_id].hospital, website=None)

@@ -110,6 +110,14 @@ def test_at_its_own_site_a_shorter_name_means_the_hospital_and_elsewhere_nobody(
     assert there.hospital.hospital_id.startswith("x")
 
 
+def test_at_a_site_of_one_that_is_merely_like_it_who_is_called_just_so_is_meant() -> None:
+    at_home = candidates_of([on_roster()["470001"]])
+    other = replace(CENTRAL, hospital_id="470099", ccn="470099", name="CENTRAL VERMONT")
+    known = merged({}, [], [*ROSTER, Listed(hospital=other, source="pra")]).known
+    said = pointed(pointer("Central Vermont"), at_home, candidates_of(known.values()))
+    assert (said.hospital.hospital_id, said.method) == ("470099", "name+state")
+
+
 def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:
     told = said([*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")])
     assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
