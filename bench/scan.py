@@ -47,15 +47,15 @@ def scan(data: Path) -> None:
     settings = load(data=data)
     with app.working(settings, limit=0) as parts:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        began = time.monotonic()
+        began, cpu = time.monotonic(), time.process_time()
         asyncio.run(app.walk(parts, sources_asked(settings, [], all_states=True), refresh=False, stop=asyncio.Event()))
-        seconds = time.monotonic() - began
+        seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu
         addresses = parts.database.read(
             lambda connection: connection.exec_driver_sql("SELECT count(*) FROM price_files").scalar_one()
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mib = {"before_mib": before / 1024, "peak_mib": peak / 1024}
-    print(json.dumps({"seconds": seconds, "addresses": addresses} | mib))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "addresses": addresses} | mib))
 
 
 def main() -> None:
@@ -70,10 +70,11 @@ def main() -> None:
         return
     for hospitals in map(int, given.sizes.split(",")):
         told = measured(hospitals, given.scans)
-        each = 1000 * told["seconds"] / hospitals
+        each, cpu_each = (1000 * told[seconds] / hospitals for seconds in ("seconds", "cpu_seconds"))
         print(
             f"{hospitals:>6,} hospitals  {told['addresses']:>6,} addresses  {told['seconds']:8.1f} s"
-            f"  {each:6.1f} ms a hospital  peak {told['peak_mib']:6.0f} MiB (began at {told['before_mib']:.0f})",
+            f"  {each:6.1f} ms a hospital, {cpu_each:5.1f} of CPU"
+            f"  peak {told['peak_mib']:6.0f} MiB (began at {told['before_mib']:.0f})",
             flush=True,
         )
 

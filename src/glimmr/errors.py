@@ -8,7 +8,7 @@ GlimmrError
 │   ├── ConnectTimeout · ConnectionRefused · ConnectionReset · EmptyReply
 │   ├── HeaderTimeout · Stalled · TooSlow · DeadlineExceeded
 │   ├── Http2Error · ProtocolError · DecodingError · BodyCut · RangeMismatch · BadRedirect
-│   ├── TlsHandshake · TlsUntrusted · TlsExpired
+│   ├── TlsHandshake · NoTls · TlsUntrusted · TlsExpired
 │   └── HttpError (status)
 │       ├── NotFound · Gone · UnavailableForLegalReasons
 │       ├── AuthRequired · Forbidden · NotAcceptable · ChallengePage
@@ -136,6 +136,10 @@ class BadRedirect(FetchError):
 
 class TlsHandshake(FetchError):
     """The TLS handshake failed."""
+
+
+class NoTls(FetchError):
+    """What answers there speaks no TLS."""
 
 
 class TlsUntrusted(FetchError):

@@ -148,6 +148,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     errors.BadRedirect: _alternate(Outcome.UNREACHABLE, "bad_redirect", "browser_headers"),
     # TLS
     errors.TlsHandshake: _alternate(Outcome.UNREACHABLE, "tls_handshake", "legacy_tls"),
+    errors.NoTls: _alternate(Outcome.UNREACHABLE, "tls_handshake"),  # old TLS is none either
     errors.TlsUntrusted: _alternate(Outcome.UNREACHABLE, "tls_untrusted", "intermediates"),
     errors.TlsExpired: _again("tls_expired", 3, delays=(_DAY,)),
     # HTTP

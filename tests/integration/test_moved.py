@@ -8,22 +8,21 @@ from pathlib import Path
 import pytest
 
 from glimmr import app, fleet
+from glimmr.jobs import ledger
 from glimmr.pipeline import line as the_line
 from glimmr.pipeline.download_step import download_job
+from glimmr.settings import Settings, load
 from glimmr.stores import catalog
 from glimmr.stores.catalog import price_file_id
 from glimmr.stores.database import Database
 from glimmr.world import PraRules, Server, World, serve_in_thread, world
 from glimmr.world.change import Change, changed
 from glimmr.world.known import findable
-from tests.support import line, scanning
+from tests.support import line
 from tests.support.audit import rows
+from tests.support.servers import PostgreSql
 
 STATES = ("VT", "NH", "ME", "RI")
-ASKED = (
-    "SELECT id, url FROM jobs JOIN price_files ON json_extract(args, '$.price_file_id') = price_file_id"
-    " WHERE step = 'download'"
-)
 WORDS = [word for state in STATES for word in ("--state", state)]
 
 
@@ -33,10 +32,26 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def environment(server: Server) -> dict[str, str]:
-    return line.environment(
-        server, GLIMMR_SITES_AGAIN_SECONDS="0", GLIMMR_PRA_REQUESTS="10000", GLIMMR_RETRY_SCALE="0.0001"
-    )
+@pytest.fixture(params=["one machine", "fleet"])
+def env(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> dict[str, str]:
+    """The settings with which the line lives in the world, where its truth and its shelves are."""
+    given = {"GLIMMR_SITES_AGAIN_SECONDS": "0", "GLIMMR_PRA_REQUESTS": "10000", "GLIMMR_RETRY_SCALE": "0.0001"}
+    if request.param == "fleet":
+        postgresql: PostgreSql = request.getfixturevalue("postgresql")
+        given |= {"GLIMMR_DATABASE_URL": postgresql.url(), "GLIMMR_STORE_URL": str(tmp_path)}
+    return line.environment(server, **given)
+
+
+@pytest.fixture
+def settings(env: dict[str, str], tmp_path: Path) -> Settings:
+    given = {name.removeprefix("GLIMMR_").lower(): env[name] for name in env if name.startswith("GLIMMR_")}
+    return load(**(given | {"data": tmp_path}))
+
+
+def asked_after(database: Database, last: int) -> set[str]:
+    """The addresses for which a download was put since that job."""
+    put = database.read(lambda connection: ledger.listing(connection, most=10_000, step="download"))
+    return {row["args"]["price_file_id"] for row in put if row["id"] > last}
 
 
 def here(built: World) -> set[str]:
@@ -63,16 +78,18 @@ def must_have_moved(database: Database, data: Path, moved: dict[str, str]) -> No
 
 
 @pytest.mark.timeout(180)
-def test_a_second_scan_asks_for_exactly_what_has_changed(server: Server, tmp_path: Path) -> None:
-    env, before = environment(server), server.world
+def test_a_second_scan_asks_for_exactly_what_has_changed(
+    server: Server, env: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    before = server.world
     line.summary("run", *WORDS, "--data", tmp_path, env=env)
-    with closing(fleet.database(scanning.settings_of(server, tmp_path))) as database:
+    with closing(fleet.database(settings)) as database:
         last = rows(database, "SELECT max(id) AS id FROM jobs")[0]["id"]
         change = changed(before, every=4)
         server.become(change.world)
         line.summary("run", *WORDS, "--data", tmp_path, env=env)
         new = here(change.world) - here(before)
-        assert {row["url"] for row in rows(database, ASKED) if row["id"] > last} == new
+        assert asked_after(database, last) == {price_file_id(url) for url in new}
         moved = moves(change, before)
         assert moved
         assert new - set(moved.values())
@@ -80,13 +97,14 @@ def test_a_second_scan_asks_for_exactly_what_has_changed(server: Server, tmp_pat
 
 
 @pytest.mark.timeout(180)
-def test_a_file_that_is_gone_is_fetched_from_where_the_sources_name_it_now(server: Server, tmp_path: Path) -> None:
-    env, before = environment(server), server.world
+def test_a_file_that_is_gone_is_fetched_from_where_the_sources_name_it_now(
+    server: Server, env: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    before = server.world
     line.summary("run", *WORDS, "--data", tmp_path, env=env)
     change = changed(before, every=4)
     moved = moves(change, before)
     server.become(change.world)
-    settings = scanning.settings_of(server, tmp_path, retry_scale=0.0001, pra_requests=10_000)
     with app.working(settings) as parts:
         former = next(iter(moved))
         address = parts.database.read(lambda connection: catalog.address(connection, price_file_id(former)))

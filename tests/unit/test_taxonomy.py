@@ -147,6 +147,10 @@ TABLE: dict[str, list[Case]] = {
         case(curl(35, text), errors.TlsHandshake, A, [], "unreachable/tls_handshake")
         for text in ("tlsv1 alert protocol version", "unsafe legacy renegotiation disabled", "dh key too small")
     ],
+    "TLS 35, no TLS at all": [
+        case(curl(35, text), errors.NoTls, A, [], "unreachable/tls_handshake")
+        for text in ("TLS connect error: error:0A00010B:SSL routines::wrong version number", "WRONG_VERSION_NUMBER")
+    ],
     "TLS 60 chain incomplete/unknown": [
         *(case(curl(60, "x", verify_result=n), errors.TlsUntrusted, A, [], "unreachable/tls_untrusted")
           for n in (18, 19, 20, 21)),
@@ -259,6 +263,7 @@ LADDERS: dict[str, tuple[GlimmrError, tuple[str, ...]]] = {
     "400, 405, 406, 415, 501, 505": (http(400), ("http1",)),
     "2nd h2 error → HTTP/1.1": (curl(92), ("http1",)),
     "TLS 35 handshake": (curl(35), ("legacy_tls",)),
+    "TLS 35, no TLS at all": (curl(35, "wrong version number"), ()),
     "decoding 61": (curl(61), ("identity",)),
 }
 

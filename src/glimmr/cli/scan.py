@@ -1,6 +1,7 @@
 """`glimmr scan`: ask the sources who there is and where their price files are, and stop there."""
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -74,15 +75,15 @@ def _exit_code(summary: dict[str, Any]) -> int:
 
 
 def _show(told: dict[str, Any]) -> None:
-    new, changes = told["new"], told["changes"]
+    changes = told["changes"]
     typer.echo(
         f"asked {_several(told['asked'], 'question')}, {told['answered']:,} answered"
         f" · found {_several(told['found'], 'address', 'addresses')}"
         + (f" · CMS lists {_several(told['listed'], 'hospital')}" if told["listed"] else "")
     )
     typer.echo(
-        f"  new: {_several(new['hospitals'], 'hospital')}, {_several(new['addresses'], 'address', 'addresses')}"
-        f" · updated: {told['updated']:,}" + "".join(f" · {what}: {count:,}" for what, count in changes.items())
+        f"  new: {_both(told['new'])} · updated: {_both(told['updated'])}"
+        + "".join(f" · {what}: {count:,}" for what, count in changes.items())
     )
     show.skipped(told["skipped"])
     show.silent(told["failed"], _MOST_SHOWN)
@@ -106,6 +107,10 @@ def _show(told: dict[str, Any]) -> None:
         typer.echo(
             "`glimmr coverage` says how much of each state that is; `glimmr hospitals --missing-file`, who has none"
         )
+
+
+def _both(told: Mapping[str, int]) -> str:
+    return f"{_several(told['hospitals'], 'hospital')}, {_several(told['addresses'], 'address', 'addresses')}"
 
 
 def _several(count: int, one: str, more: str = "") -> str:

@@ -7,6 +7,8 @@ from glimmr.jobs import statements as sql
 from glimmr.jobs.job import Live
 from glimmr.stores.database import Connection
 
+_CHUNK = 500  # SQLite takes a limited number of parameters in one statement
+
 
 def silent_workers(connection: Connection, silence_seconds: float, *, after: str, most: int) -> list[str]:
     """Workers that have not beaten for so long, by name, from after that one on."""
@@ -22,7 +24,9 @@ def forget_worker(connection: Connection, worker: str, silence_seconds: float) -
 
 def live_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Those of these keys that a live job has."""
-    return set(connection.execute(sql.LIVE_KEYS, {"keys": list(keys)}).scalars()) if keys else set()
+    ordered = sorted(keys)
+    parts = (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    return {key for part in parts for key in connection.execute(sql.LIVE_KEYS, {"keys": part}).scalars()}
 
 
 def live_args(connection: Connection, step: str) -> list[dict[str, Any]]:

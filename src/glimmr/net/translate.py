@@ -85,6 +85,7 @@ _TEXTS: tuple[tuple[int, re.Pattern[str], type[GlimmrError]], ...] = (
         re.compile(r"reset by peer|unexpected eof|SSL_ERROR_SYSCALL|bad record mac|broken pipe", re.I),
         errors.ConnectionReset,
     ),
+    (35, re.compile(r"wrong.version.number", re.I), errors.NoTls),  # the first bytes are no record of any TLS
     (
         56,
         re.compile(

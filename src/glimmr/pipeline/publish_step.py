@@ -61,9 +61,7 @@ class PublishStep:
     async def run(self, job: Job, tell: Tell) -> Result:
         """Put the price list into the four tables, then point the address at it."""
         file_id, key = job.args["file_id"], job.args["price_file_id"]
-        await asyncio.to_thread(
-            self._parts.database.write, lambda connection: settle(connection, file_id, key, utcnow())
-        )
+        await asyncio.to_thread(settle, self._parts.database, file_id, key)
         if key is None:
             return await self._reconcile(job, file_id, tell)
         facts = await asyncio.to_thread(

@@ -2,29 +2,31 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from glimmr.jobs import ledger
+from glimmr.jobs import ledger, recovery
 from glimmr.jobs.job import Ending, Job, NewJob, Result, Tell
-from glimmr.model import Lead
+from glimmr.model import Known, Lead, Listed, Sighting
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.download_step import download_job, reconcile_job
+from glimmr.pipeline.meant import meant
 from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.scan import Scanned, proven, scan
 from glimmr.scan.match import Match, claim_of, match
-from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, site_of, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, site_of, sites_named, words_of
 from glimmr.scan.source import EVERYWHERE, Said
-from glimmr.stores import catalog, hospitals, sightings
+from glimmr.stores import catalog, hospital_words, hospitals, sightings
 from glimmr.stores.database import Connection
 from glimmr.stores.sightings import Seen
 
 _BY_STATE = ("cms_roster", "pra")  # the sources that are asked about states, who says who there is first
 BY_SITE = ("cms_hpt", "page")  # the sources that are asked about the sites that others name
+_AT_A_TIME = 500  # hospitals in memory
 
 
 def questions(sources: Collection[str], places: Sequence[str], *, everywhere: bool) -> list[tuple[str, str]]:
@@ -65,23 +67,25 @@ class ScanStep:
             catalog.begin(connection, [address.price_file_id for address in taken])
             downloads = [download_job(address) for address in taken]
             ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
-            sites = self._sites(connection, name, told.merged, now, refresh=refresh)
+            sites = self._sites(connection, name, told.sites, now, refresh=refresh)
             return [*downloads, *(reconcile_job(file_id, now) for file_id in told.changed), *sites]
 
         found = len(scanned.found) + len(scanned.pointers)
         return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=found)
 
     def _sites(
-        self, connection: Connection, source: str, told: Merged, now: datetime, *, refresh: bool
+        self, connection: Connection, source: str, sites: Sequence[str], now: datetime, *, refresh: bool
     ) -> list[NewJob]:
         """Scans of the sites that were named, but for those that were asked a short while ago."""
         asked = [one for one in BY_SITE if one in self._parts.sources]
         if not asked or source in BY_SITE:
             return []
-        sites = sites_named(told.sightings, told.known)
         since = now if refresh else now - timedelta(seconds=self._parts.settings.sites_again_seconds)
         lately = {one: sightings.asked_since(connection, one, sites, since) for one in asked}
-        return [scan_job(one, site, refresh=refresh) for one in asked for site in sites if site not in lately[one]]
+        put = [scan_job(one, site, refresh=refresh) for one in asked for site in sites if site not in lately[one]]
+        # To write a job beside one that is just ending waits for that end, which waits for the hospitals we hold.
+        live = recovery.live_keys(connection, [one.key for one in put])
+        return [one for one in put if one.key not in live]
 
     def waits(self, connection: Connection, job: Job, outcome: Outcome, ending: Ending) -> None:
         """Nothing new is known; how it failed is written down."""
@@ -101,7 +105,7 @@ class ScanStep:
 class Told:
     """What an answer was remembered as; `changed` are current snapshots that have other hospitals now."""
 
-    merged: Merged
+    sites: list[str]  # that were named
     seen: Seen
     changed: list[str]
 
@@ -111,20 +115,18 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
 
     Nothing is ever deleted by it, and an answer that names nobody changes nothing.
     """
-    told = _merged(connection, place, scanned, now)
-    ids = [catalog.price_file_id(one.url) for one in told.sightings]
+    said = meant(connection, place, scanned)
+    ids = [catalog.price_file_id(one.url) for one in said]
     before = catalog.current_owners(connection, ids)
-    domains = {key: site_of(one.hospital) for key, one in told.known.items()}
-    hospitals.write(connection, told.known.values(), now, domains)
-    seen = sightings.see(connection, source, place, told.sightings, now, whole=scanned.whole)
+    known = _know(connection, said, scanned.listed, now)
+    seen = sightings.see(connection, source, place, said, now, whole=scanned.whole)
     after = catalog.current_owners(connection, seen.ids)
     changed = {file_id for file_id in after if after[file_id] != before.get(file_id)}
     changed |= catalog.current_files(connection, seen.updated)  # the header is to be asked about who is named anew
     for to in sorted(set(seen.moved.values())):
         changed |= set(give_way(connection, to, now))
-    sightings.renamed(connection, source, told.renamed, now)
-    if scanned.listed:
-        changed |= _identify(connection, told)
+    sightings.renamed(connection, source, known.renamed, now)
+    changed |= _identify(connection, {one.hospital.state for one in scanned.listed})
     sightings.answered(
         connection,
         source,
@@ -135,48 +137,80 @@ def remember(connection: Connection, source: str, place: str, scanned: Scanned, 
         found=len(seen.ids),
         listed=len(scanned.listed),
         new=len(seen.new),
-        new_hospitals=len(told.new),
-        updated=len(seen.updated) + len(told.updated),
+        new_hospitals=len(known.new),
+        updated=len(seen.updated),
+        updated_hospitals=len(known.updated),
         skipped=scanned.reasons,
         tried=[{"url": one.url, "answer": one.answer, "verdict": one.verdict} for one in scanned.tried],
     )
-    return Told(told, seen, sorted(changed))
+    return Told(sorted(known.sites), seen, sorted(changed))
 
 
-def _merged(connection: Connection, place: str, scanned: Scanned, now: datetime) -> Merged:
-    """Whom the records mean, among the hospitals that are known, and what is known of these now.
+@dataclass(slots=True)
+class _Known:
+    """What an answer changed in what is known of hospitals, and the sites that are known of those it named."""
+
+    new: set[str] = field(default_factory=set[str])
+    updated: set[str] = field(default_factory=set[str])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
+    sites: set[str] = field(default_factory=set[str])
+
+
+def _know(connection: Connection, said: Sequence[Sighting], listed: Sequence[Listed], now: datetime) -> _Known:
+    """Write down what is known now of those who were named, some at a time: a roster names all there are.
+
+    Always in the order of their ids, so that two answers that name the same never wait for each other.
+    """
+    known, ordered = _Known(), sorted(listed, key=lambda one: one.hospital.hospital_id)
+    for at in range(0, max(1, len(ordered)), _AT_A_TIME):
+        sighted, part = said if at == 0 else (), ordered[at : at + _AT_A_TIME]
+        told = _merged(connection, sighted, part, now)
+        changed = [told.known[key] for key in sorted(told.changed)]
+        hospitals.write(connection, changed, now, _domains(changed))
+        named = told.new | told.changed | {one.hospital.hospital_id for one in part}
+        hospital_words.write(connection, {key: sorted(words_of(told.known[key])) for key in sorted(named)})
+        known.new |= told.new
+        known.updated |= told.updated - known.new
+        known.renamed |= told.renamed
+        known.sites.update(sites_named(sighted, told.known))
+    return known
+
+
+def _merged(connection: Connection, said: Sequence[Sighting], listed: Sequence[Listed], now: datetime) -> Merged:
+    """What is known now of the hospitals that were named.
 
     Who is new is written down before that: another scan that names it at this moment waits, or is waited for.
     """
-    states = {one.hospital.state for one in (*scanned.found, *scanned.listed)}
-    at_home = hospitals.at_domain(connection, place) if scanned.pointers else []
-    states |= {one.hospital.state for one in at_home} | {one.state for one in scanned.pointers if one.state}
-    nameless = [one for one in scanned.found if not one.hospital.ccn]
-    known = hospitals.in_states(connection, states) if nameless or scanned.pointers else []
-    candidates = candidates_of(known, hospitals.licences(connection, states))
-    of_site = candidates_of(at_home)
-    said = [sighted(found, candidates) for found in scanned.found]
-    said += [of_its_site(pointed(one, of_site, candidates), one, of_site) for one in scanned.pointers]
-    ids = {one.hospital.hospital_id for one in (*said, *scanned.listed)}
+    ids = {one.hospital.hospital_id for one in (*said, *listed)}
     before = hospitals.by_id(connection, ids, hold=True)
-    told = merged(before, said, scanned.listed)
+    told = merged(before, said, listed)
     if not told.new:
         return told
-    hospitals.add(connection, (told.known[key] for key in sorted(told.new)), now)
-    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, scanned.listed)
+    new = [told.known[key] for key in sorted(told.new)]
+    hospitals.add(connection, new, now, _domains(new))
+    after = merged(before | hospitals.by_id(connection, told.new, hold=True), said, listed)
     return replace(after, new=told.new, updated=after.updated - told.new)
 
 
-def _identify(connection: Connection, told: Merged) -> set[str]:
-    """Hospitals that were known without a CCN and are on the roster now. Returns the snapshots that changed hands."""
-    candidates = candidates_of(one for one in told.known.values() if one.hospital.ccn)
-    states = {one.hospital.state for one in told.known.values()}
+def _domains(known: Iterable[Known]) -> dict[str, str | None]:
+    return {one.hospital.hospital_id: site_of(one.hospital) for one in known}
+
+
+def _identify(connection: Connection, states: Iterable[str]) -> set[str]:
+    """Hospitals of these states that were known without a CCN, and are with one now.
+
+    Returns the snapshots that changed hands.
+    """
     addresses: list[str] = []
-    for one in hospitals.unidentified(connection, states):
-        meant = match(claim_of(one), candidates)
-        if isinstance(meant, Match):
-            former = one.hospital.hospital_id
-            addresses += hospitals.identify(connection, former, meant.hospital_id, meant.method, meant.score)
+    for state in sorted(states):
+        unknown = hospitals.unidentified(connection, [state])
+        known = hospitals.in_states(connection, [state]) if unknown else []
+        candidates = candidates_of(one for one in known if one.hospital.ccn)
+        for one in unknown:
+            found = match(claim_of(one), candidates)
+            if isinstance(found, Match):
+                former = one.hospital.hospital_id
+                addresses += hospitals.identify(connection, former, found.hospital_id, found.method, found.score)
     return catalog.current_files(connection, addresses)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from glimmr.model import Hospital
@@ -44,12 +44,24 @@ class _Name:
         return cls(frozenset(words), "".join(words), len(name) >= _CUT_AT)
 
 
-class Candidates:
-    """The hospitals that are known. What a look-up costs does not grow with their number."""
+def rarest(words: Iterable[str], common: Mapping[str, int]) -> list[str]:
+    """The words by which a name is looked for, where `common` says how many hospitals have each."""
+    known = sorted((word for word in words if word in common), key=lambda word: common[word])
+    return [word for word in known[:_RAREST] if common[word] <= _MOST_NAMED]
 
-    def __init__(self, known: Iterable[Candidate] = ()) -> None:
+
+class Candidates:
+    """The hospitals that are known. What a look-up costs does not grow with their number.
+
+    If they are chosen from more, `of` says from how many, and `common` how many of those have each of their words.
+    """
+
+    def __init__(
+        self, known: Iterable[Candidate] = (), *, common: Mapping[str, int] | None = None, of: int = 0
+    ) -> None:
         self._by_id: dict[str, Candidate] = {}
         self._ids: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        self._common, self._of = common, of
         self._count: Counter[str] = Counter()
         self._named: dict[str, tuple[list[_Name], frozenset[str]]] = {}  # names in words; words of the place
         for one in known:
@@ -132,7 +144,9 @@ class Candidates:
         return shared / (shared + apart) if shared else 0.0
 
     def _weight(self, word: str) -> float:
-        return math.log((len(self._by_id) + 1) / (self._count[word] + 0.5))
+        if self._common is None:
+            return math.log((len(self._by_id) + 1) / (self._count[word] + 0.5))
+        return math.log((self._of + 1) / (self._common.get(word, 0) + 0.5))
 
 
 def same_house(address: str | None, zip_text: str | None, hospital: Hospital) -> bool:

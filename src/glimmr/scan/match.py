@@ -109,6 +109,11 @@ def match(claim: Claim, candidates: Candidates) -> Match | NoMatch:
     return _best(claim, candidates, sorted(near, key=lambda one: (-one[0], one[1])))
 
 
+def is_same(score: float) -> bool:
+    """Whether a likeness is that of two names that are all but the same."""
+    return score >= _ALONE
+
+
 def verify(header: Header, candidate: Candidate, candidates: Candidates) -> Match | NoMatch:
     """Whether a file is this hospital's, by its own header: it must name it at its address, or in its state.
 

@@ -9,8 +9,8 @@ from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
 from glimmr.net.vendors import vendor_of
 from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.identity import hospital_id
-from glimmr.scan.match import Claim, Match, claim_of, match
-from glimmr.scan.names import zip_code
+from glimmr.scan.match import Claim, Match, claim_of, is_same, match
+from glimmr.scan.names import name_words, zip_code
 
 # Whose word counts more: CMS's own lists, then who looks after addresses, a list of the user, a hospital's own site.
 _RANKS = {name: rank for rank, name in enumerate(("cms_roster", "pra", "listing", "cms_hpt", "page"))}
@@ -29,6 +29,7 @@ class Merged:
     known: dict[str, Known]
     new: frozenset[str]
     updated: frozenset[str]
+    changed: frozenset[str]  # anything is known of them that was not, though it be only who said so
     renamed: Mapping[str, str]  # hospital → its former name, where whoever gave that calls it otherwise now
 
 
@@ -50,18 +51,21 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
     )
 
 
-def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates) -> Sighting:
-    """Whom a site means: a hospital of its own first, then any of their states, else one known by it alone.
+def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, everywhere: bool = False) -> Sighting:
+    """Whom a site means: a hospital of its own first, then another candidate, else one known by it alone.
 
-    A text names no state: where the site's hospitals are all in one, it is taken for that. A file's header that says
-    where its hospital is means that one, whoever's site leads to it.
+    One of its own that is merely like it gives way to a candidate that is called just so. A text names no state: where
+    the site's hospitals are all in one, it is taken for that, unless `everywhere`. A file's header that says where its
+    hospital is means that one, whoever's site leads to it.
     """
     states = {one.hospital.state for one in at_home}
     state = pointer.state or (next(iter(states)) if len(states) == 1 else None)
-    name, address = pointer.location_name, pointer.address or ""
-    claim = Claim(names=(name,), state=state, address=pointer.address, zip=zip_code(address))
+    name, zip_text = pointer.location_name, zip_code(pointer.address or "")
+    where = pointer.state if everywhere else state
     own = None if pointer.state or pointer.address else _at_home(name, at_home)
-    meant = own or match(claim, candidates)
+    meant = match(Claim(names=(name,), state=where, address=pointer.address, zip=zip_text), candidates)
+    if own is not None and not (isinstance(meant, Match) and is_same(meant.score) and not is_same(own.score)):
+        meant = own
     if isinstance(meant, Match):
         known = at_home if meant.hospital_id in at_home else candidates
         hospital = replace(known[meant.hospital_id].hospital, website=None)
@@ -118,14 +122,19 @@ def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: I
         known=known,
         new=new,
         updated=frozenset(key for key in known if key not in new and known[key].hospital != before[key].hospital),
+        changed=frozenset(key for key in known if known[key] != before.get(key)),
         renamed={key: one.hospital.name for key, one in before.items() if key in known and _renamed(one, known[key])},
     )
 
 
 def _renamed(before: Known, now: Known) -> bool:
-    """A name that is another's word, because that counts more, is no new one; nor one in other letters."""
+    """A name that is another's word, because that counts more, is no new one; nor one in other letters.
+
+    Lists of the user's are several sources in one: what one calls it otherwise than another is no new name either.
+    """
     same = " ".join(before.hospital.name.casefold().split()) == " ".join(now.hospital.name.casefold().split())
-    return not same and before.field_sources.get("name") == now.field_sources.get("name")
+    who = now.field_sources.get("name")
+    return not same and who != "listing" and before.field_sources.get("name") == who
 
 
 def _with(known: Known | None, hospital: Hospital, source: str, names: Iterable[str]) -> Known:
@@ -152,18 +161,31 @@ _OPTIONAL = tuple(name for name in _FIELDS if name not in ("name", "state"))
 
 
 def candidates_of(
-    known: Iterable[Known], licences: Mapping[str, Iterable[tuple[str, str]]] | None = None
+    known: Iterable[Known],
+    licences: Mapping[str, Iterable[tuple[str, str]]] | None = None,
+    *,
+    common: Mapping[str, int] | None = None,
+    of: int = 0,
 ) -> Candidates:
-    """The hospitals that are known, to be found again."""
+    """The hospitals that are known, to be found again; `common` and `of` as in Candidates."""
     stated = licences or {}
     return Candidates(
-        Candidate(
-            hospital=one.hospital,
-            other_names=one.other_names,
-            licences=tuple(sorted(stated.get(one.hospital.hospital_id, ()))),
-        )
-        for one in known
+        (
+            Candidate(
+                hospital=one.hospital,
+                other_names=one.other_names,
+                licences=tuple(sorted(stated.get(one.hospital.hospital_id, ()))),
+            )
+            for one in known
+        ),
+        common=common,
+        of=of,
     )
+
+
+def words_of(known: Known) -> set[str]:
+    """The words of all its names."""
+    return {word for name in (known.hospital.name, *known.other_names) for word in name_words(name)}
 
 
 def site_of(hospital: Hospital) -> str | None:

@@ -60,7 +60,7 @@ def plain(text: str) -> str:
     return _NO_WORD.sub(" ", _APOSTROPHE.sub("", bare)).strip()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def name_words(name: str) -> tuple[str, ...]:
     """The words of a hospital's name that tell it apart: abbreviations written out; `the`, `of`, `Inc` gone."""
     text = _INITIALS.sub(lambda found: found[1].replace(" ", ""), plain(name))
@@ -74,7 +74,7 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word not in _SAYS_NOTHING))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def street(address: str) -> tuple[str, str] | None:
     """House number and the word that names the street; None of an address without a number.
 

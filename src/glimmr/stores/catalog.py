@@ -4,13 +4,17 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Insert, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from glimmr.stores.tables import fetches, hospitals, price_file_hospitals, price_files
 from glimmr.stores.trust import TRUSTED
+
+_CHUNK = 500  # SQLite takes a limited number of parameters in one statement; and rows wait in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +36,25 @@ def price_file_id(url: str) -> str:
 
 
 def upsert(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: Iterable[str] = ()
+    connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]], *, replace: Iterable[str] = ()
 ) -> None:
     """Insert rows; where the primary key is there already, replace the columns named (none: leave the row as it is).
 
     A replaced column keeps its old value where the new one is NULL.
     """
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement, left = _upsert(connection.dialect.name, table, tuple(replace)), iter(rows)
+    while part := [dict(row) for row in islice(left, _CHUNK)]:
+        connection.execute(statement, part)
+
+
+@cache
+def _upsert(dialect: str, table: Table, replace: tuple[str, ...]) -> Insert:
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = list(table.primary_key)
+    if not replace:
+        return statement.on_conflict_do_nothing(index_elements=keys)
     changes = {name: func.coalesce(statement.excluded[name], table.c[name]) for name in replace}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changes)
-        if changes
-        else statement.on_conflict_do_nothing(index_elements=keys),
-        [dict(row) for row in rows],
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 # -- which addresses are due -------------------------------------------------------------------------------------------
@@ -76,7 +81,6 @@ _TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bi
 _AMONG = price_files.c.price_file_id.in_(bindparam("ids", expanding=True))
 _DUE = select(*_ADDRESS).where(_AMONG, or_(_NEVER_TRIED, _TRY_AGAIN))
 _REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working")
-_CHUNK = 500  # SQLite takes a limited number of parameters in one statement
 
 
 def due(connection: Connection, ids: Sequence[str], now: datetime, *, refresh: bool) -> list[Address]:

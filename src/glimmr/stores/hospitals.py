@@ -1,6 +1,6 @@
 """What is known of hospitals, whoever said it: plain functions of the caller's transaction."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ _FIELDS = tuple(one.name for one in fields(Hospital))
 _WRITTEN = tuple(c.name for c in hospitals.c if c.name != "hospital_id")
 _CHUNK = 500
 _ALL = select(hospitals)
+_NUMBER = select(func.count()).select_from(hospitals)
 _BY_ID = _ALL.where(hospitals.c.hospital_id.in_(bindparam("ids", expanding=True))).order_by(hospitals.c.hospital_id)
 _IN_STATES = _ALL.where(hospitals.c.state.in_(bindparam("states", expanding=True)))
 _AT_DOMAIN = _ALL.where(
@@ -60,9 +61,13 @@ def by_id(connection: Connection, ids: Collection[str], *, hold: bool = False) -
 
 
 def in_states(connection: Connection, states: Collection[str]) -> list[Known]:
-    """Those of some states; of all, where none is given."""
-    statement, given = (_IN_STATES, {"states": sorted(states)}) if states else (_ALL, {})
-    return [_known(row) for row in connection.execute(statement, given)]
+    """Those of some states."""
+    return [_known(row) for row in connection.execute(_IN_STATES, {"states": sorted(states)})]
+
+
+def number(connection: Connection) -> int:
+    """How many hospitals are known."""
+    return connection.execute(_NUMBER).scalar_one()
 
 
 def at_domain(connection: Connection, domain: str) -> list[Known]:
@@ -83,9 +88,9 @@ def licences(connection: Connection, states: Collection[str]) -> dict[str, set[t
     return stated
 
 
-def add(connection: Connection, known: Iterable[Known], now: datetime) -> None:
-    """Write down those who are not there yet; of one that another transaction is adding, what that one says stays."""
-    upsert(connection, hospitals, _rows(known, now, {}))
+def add(connection: Connection, known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> None:
+    """As `write` those who are not there yet; of one that another transaction is adding, what that one says stays."""
+    upsert(connection, hospitals, _rows(known, now, domains))
 
 
 def write(connection: Connection, known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> None:
@@ -93,9 +98,9 @@ def write(connection: Connection, known: Iterable[Known], now: datetime, domains
     upsert(connection, hospitals, _rows(known, now, domains), replace=_WRITTEN)
 
 
-def _rows(known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> list[dict[str, Any]]:
-    return [
-        {
+def _rows(known: Iterable[Known], now: datetime, domains: dict[str, str | None]) -> Iterator[dict[str, Any]]:
+    for one in known:
+        yield {
             **asdict(one.hospital),
             "other_names": list(one.other_names),
             "sources": sorted(one.sources),
@@ -103,8 +108,6 @@ def _rows(known: Iterable[Known], now: datetime, domains: dict[str, str | None])
             "domain": domains.get(one.hospital.hospital_id),
             "updated_at": now,
         }
-        for one in known
-    ]
 
 
 def identify(connection: Connection, former: str, hospital_id: str, method: str, score: float) -> list[str]:

@@ -14,6 +14,7 @@ from glimmr.stores.database import Database
 from glimmr.stores.tables import hosts
 
 _FRESH_SECONDS = 5.0  # so long a process believes what it read of a host that stands well
+_MOST_KNOWN = 1000
 _PACE = (hosts.c.crawl_seconds, hosts.c.slower_seconds, hosts.c.robots_at, hosts.c.next_at)
 _STANDING = (hosts.c.failures, hosts.c.failed_since, hosts.c.until, hosts.c.opened, hosts.c.alternates, *_PACE)
 _HOST = select(*_STANDING).where(hosts.c.host == bindparam("name"))
@@ -68,6 +69,8 @@ class HostBook:
         known = self._known.get(host)
         if known is None or known[0].is_open or time.monotonic() - known[2] > _FRESH_SECONDS:
             found = self._database.read(lambda connection: _read(connection, host))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()  # of most hosts it is believed no more
             self._known[host] = (*found, time.monotonic())
             return found
         return known[:2]

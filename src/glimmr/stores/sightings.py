@@ -261,11 +261,13 @@ def answered(connection: Connection, source: str, place: str, now: datetime, *, 
         "new": 0,
         "new_hospitals": 0,
         "updated": 0,
+        "updated_hospitals": 0,
         "skipped": {},
         "tried": [],
     } | facts
     kept = ("asked_at", "answered_at", "outcome", "reason", "message")
-    more = ("found", "listed", "new", "new_hospitals", "updated", "skipped", "tried") if said else ()
+    counts = ("found", "listed", "new", "new_hospitals", "updated", "updated_hospitals")
+    more = (*counts, "skipped", "tried") if said else ()
     upsert(connection, source_answers, [row], replace=(*kept, *more))
 
 

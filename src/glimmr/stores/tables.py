@@ -75,6 +75,13 @@ hospitals = Table(
     Column("domain", String, index=True),  # of its own site
 )
 
+hospital_words = Table(
+    "hospital_words",  # the words of all names of a hospital, as `scan.names` folds them
+    metadata,
+    Column("word", String, primary_key=True),
+    Column("hospital_id", ForeignKey("hospitals.hospital_id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
 price_files = Table(
     "price_files",
     metadata,
@@ -139,7 +146,8 @@ source_answers = Table(
     Column("listed", Integer, nullable=False),
     Column("new", Integer, nullable=False),  # addresses
     Column("new_hospitals", Integer, nullable=False, server_default="0"),
-    Column("updated", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),  # addresses
+    Column("updated_hospitals", Integer, nullable=False, server_default="0"),
     Column("skipped", JSON, nullable=False),  # reason → how many
     Column("tried", JSON, nullable=False),  # what was asked on the way, and what it said
 )

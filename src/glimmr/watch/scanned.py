@@ -39,7 +39,10 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
         "found": answers.named_since(connection, since),
         "listed": sum(one["listed"] for one in good),
         "new": {"addresses": changes.get("new", 0), "hospitals": sum(one["new_hospitals"] for one in good)},
-        "updated": sum(one["updated"] for one in good),
+        "updated": {
+            "addresses": sum(one["updated"] for one in good),
+            "hospitals": sum(one["updated_hospitals"] for one in good),
+        },
         "changes": {what: count for what, count in changes.items() if what in _TOLD},
         "skipped": dict(skipped),
         "failed": [*ended, *waiting],

@@ -1,20 +1,28 @@
 """Whose prices a snapshot holds: likeness is believed when the header agrees; and two scans at once both count."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from glimmr.jobs.job import Result
 from glimmr.model import Hospital, Known, Listed, Sighting
-from glimmr.pipeline.scan_step import remember
+from glimmr.outcomes import Outcome
+from glimmr.pipeline.scan_job import scan_job
+from glimmr.pipeline.scan_step import ScanStep, remember
 from glimmr.pipeline.whose import settle
 from glimmr.scan import Scanned
+from glimmr.scan.sources.cms_hpt import CmsHpt
+from glimmr.scan.sources.listing import Listing
 from glimmr.stores import catalog, hospitals, sightings, snapshots
 from glimmr.stores.catalog import price_file_id
 from glimmr.stores.database import Connection, Database
 from glimmr.stores.tables import snapshots as snapshots_table
 from tests.support.audit import rows
-from tests.unit.pipeline.stage import FILE_ID, NOW
+from tests.unit.pipeline.stage import FILE_ID, NOW, finish, parts_of, running
 
 URL = "http://h.test/a.csv"
 GRACE = Hospital(
@@ -44,9 +52,9 @@ def settled(database: Database, method: str, header: dict[str, object]) -> list[
             connection, snapshots_table, [{"file_id": FILE_ID, "blob_key": "k", "bytes": 1, "first_fetched": NOW}]
         )
         connection.execute(snapshots_table.update().values(**header))
-        settle(connection, FILE_ID, price_file_id(URL), NOW)
 
     database.write(work)
+    settle(database, FILE_ID, price_file_id(URL))
     return rows(
         database,
         "SELECT hospital_id, match_method, verified_by, verified_method FROM price_file_hospitals ORDER BY hospital_id",
@@ -78,6 +86,22 @@ def test_a_likeness_that_the_header_denies_gives_way_to_who_the_source_named(dat
 def test_a_ccn_is_the_sources_own_word_and_stays_whatever_the_header_says(database: Database) -> None:
     (link,) = settled(database, "ccn", ANOTHER)
     assert (link["hospital_id"], link["verified_by"], link["verified_method"]) == ("470004", FILE_ID, None)
+
+
+def test_nobody_waits_for_a_header_that_was_asked_before(database: Database) -> None:
+    settled(database, "name+state", NAMED)
+    held, may_end = threading.Event(), threading.Event()
+
+    def writes(_: Connection) -> None:
+        held.set()
+        assert may_end.wait(30)
+
+    writing = threading.Thread(target=database.write, args=(writes,))
+    writing.start()
+    assert held.wait(30)
+    settle(database, FILE_ID, price_file_id(URL))  # it would wait for the writer for ever
+    may_end.set()
+    writing.join(30)
 
 
 def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql_database_url: str) -> None:
@@ -113,3 +137,37 @@ def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql
     assert (known["name"], known["address"]) == (GRACE.name, GRACE.address)
     assert known["website"] == "http://h.test"
     assert known["sources"] == ["cms_roster", "pra"]
+
+
+def test_who_names_a_site_whose_own_scan_is_just_ending_does_not_wait_for_that(
+    postgresql_database_url: str, tmp_path: Path
+) -> None:
+    database = Database(postgresql_database_url, patience_seconds=0)
+    sources = {"listing": Listing(), "cms_hpt": CmsHpt()}
+    parts = replace(parts_of(database, tmp_path, alone=False), sources=sources)
+    named = tmp_path / "list.csv"
+    named.write_text("name,state,ccn,url,page_url\nGrace,VT,470004,http://h.test/a.csv,http://h.test/prices\n")
+    jobs = [scan_job("cms_hpt", "h.test", refresh=False), scan_job("listing", str(named), refresh=False)]
+    site, listing = (running(database, job) for job in jobs)
+    result = asyncio.run(ScanStep(parts).run(listing, lambda **_: None))
+    ended, may_commit = threading.Event(), threading.Event()
+
+    def end(connection: Connection) -> None:
+        finish(connection, site, Result(outcome=Outcome.OK))
+        ended.set()
+        assert may_commit.wait(30)
+
+    def name_it(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        finish(connection, listing, result)
+
+    ending = threading.Thread(target=database.write, args=(end,))
+    ending.start()
+    assert ended.wait(30)
+    try:
+        database.write(name_it)
+    finally:
+        may_commit.set()
+        ending.join(30)
+    assert rows(database, "SELECT DISTINCT state FROM jobs WHERE step = 'scan'") == [{"state": "done"}]
+    database.close()

@@ -143,9 +143,26 @@ def test_a_guess_is_whoever_the_files_name_is_like_else_the_only_one_of_its_site
     assert meant(linked("cvmc", guessed=True), candidates_of([home, other]))[1] == "source"
 
 
+def test_at_a_site_of_one_that_is_merely_like_it_who_is_called_just_so_is_meant() -> None:
+    at_home = candidates_of([on_roster()["470001"]])
+    other = replace(CENTRAL, hospital_id="470099", ccn="470099", name="CENTRAL VERMONT")
+    known = merged({}, [], [*ROSTER, Listed(hospital=other, source="pra")]).known
+    said = pointed(pointer("Central Vermont"), at_home, candidates_of(known.values()))
+    assert (said.hospital.hospital_id, said.method) == ("470099", "name+state")
+
+
 def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:
     told = said([*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")])
     assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
+
+
+def test_two_lists_that_name_one_hospital_differently_rename_it_neither_now_nor_at_the_next_scan() -> None:
+    one, other = (found(name, "https://a.example/a.csv", "listing", "470009") for name in ("Ward A", "Ward B"))
+    known: dict[str, Known] = {}
+    for record in (one, other, one, other):
+        told = merged(known, [sighted(record, candidates())], [])
+        assert told.renamed == {}
+        known = told.known
 
 
 def test_a_hospital_is_renamed_when_whoever_named_it_calls_it_otherwise() -> None:

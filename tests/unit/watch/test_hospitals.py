@@ -175,6 +175,17 @@ def test_a_hospital_that_was_renamed_says_so_in_its_history_and_is_found_by_both
         ]
 
 
+def test_updated_hospitals_and_updated_addresses_are_counted_apart(database: Database) -> None:
+    moved = replace(MARY, city="BARRE")
+    later = NOW + timedelta(days=7)
+    roster = Scanned(listed=(Listed(hospital=moved, source="cms_roster"),))
+    database.write(lambda c: scan_step.remember(c, "cms_roster", "all", roster, later))
+    assert scanned.summary(database, later)["updated"] == {"addresses": 0, "hospitals": 1}
+    shared = Scanned(found=(Found(hospital=QUIET, url=URL, source="pra"), Found(hospital=MARY, url=URL, source="pra")))
+    database.write(lambda c: scan_step.remember(c, "pra", "VT", shared, later + timedelta(days=1)))
+    assert scanned.summary(database, later + timedelta(days=1))["updated"] == {"addresses": 1, "hospitals": 0}
+
+
 def test_new_hospitals_and_new_addresses_are_counted_apart(database: Database) -> None:
     for source, place, counts in (
         ("cms_roster", "all", (0, 3)),

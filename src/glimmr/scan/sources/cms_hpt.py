@@ -10,6 +10,7 @@ from glimmr.errors import (
     HostRests,
     NameLookupFailed,
     NameNotFound,
+    NoTls,
     TlsExpired,
     TlsHandshake,
     TlsUntrusted,
@@ -25,7 +26,7 @@ from glimmr.scan.visits import answered, failed
 _ROOT, _WELL_KNOWN = "/cms-hpt.txt", "/.well-known/cms-hpt.txt"  # the rule wants it at the root; some use RFC 8615
 _MOST_BYTES = 16 * 2**20  # of an answer; the reader reads the beginning of what is longer
 _NOBODY_THERE = (NameNotFound, NameLookupFailed, HostRests)
-_NO_TLS = (ConnectionRefused, ConnectTimeout, TlsHandshake, TlsUntrusted, TlsExpired)
+_NO_TLS = (ConnectionRefused, ConnectTimeout, TlsHandshake, NoTls, TlsUntrusted, TlsExpired)
 
 
 class CmsHpt:
