@@ -33,7 +33,8 @@ def clean(value: Any) -> str:
 
     Control characters are escaped, and so is what reverses the direction of the text after it (Unicode UAX 9).
     """
-    return "" if value is None else str(value).translate(_STEERING)
+    text = "" if value is None else str(value)
+    return text if text.isascii() and text.isprintable() else text.translate(_STEERING)  # mostly there is nothing
 
 
 def clean_lines(value: Any) -> str:
@@ -71,7 +72,7 @@ def one_line_json(value: Any) -> str:
         told = _ONE_LINE.encode(value)
     except ValueError:  # it holds a float that is no number of JSON, which is rare
         told = _ONE_LINE.encode(_finite(value))
-    return told.translate(_JSON)
+    return told if told.isascii() and "\x7f" not in told else told.translate(_JSON)  # which takes as long as the rest
 
 
 def _finite(value: Any) -> Any:
