@@ -99,7 +99,7 @@ def rows(jobs: int) -> Generator[Callable[[Settings], "Work"]]:
         new = [NewJob(step="download", args={"n": n}, host=f"h{n % 50}.test") for n in range(jobs)]
         database.write(lambda c: ledger.enqueue(c, new))
 
-        async def worked() -> int:
+        async def worked(_watch: watching.Watch | None) -> int:
             await work(
                 database,
                 {"download": Noop()},
@@ -127,10 +127,10 @@ def line(files: int) -> Generator[Callable[[Settings], "Work"]]:
         def prepared(settings: Settings) -> Work:
             shutil.copytree(home, settings.data, dirs_exist_ok=True)
 
-            async def worked() -> int:
+            async def worked(watch: watching.Watch | None) -> int:
                 with app.working(settings) as parts:
                     pause(parts.database, "scan", "download", "upkeep")
-                    await app.serve(parts, drain=True, stop=asyncio.Event())
+                    await app.serve(parts, drain=True, stop=asyncio.Event(), watch=watch)
                     return done(parts.database, "parse") + done(parts.database, "publish")
 
             return worked
@@ -166,7 +166,7 @@ def done(database: Database, step: str) -> int:
     return database.read(lambda connection: connection.exec_driver_sql(count).scalar_one())
 
 
-Work = Callable[[], Awaitable[int]]
+Work = Callable[[watching.Watch | None], Awaitable[int]]
 
 
 def cpu_seconds(settings: Settings, worked: Work, *, with_all: bool) -> tuple[float, int]:
@@ -174,7 +174,7 @@ def cpu_seconds(settings: Settings, worked: Work, *, with_all: bool) -> tuple[fl
 
     async def run(watch: watching.Watch | None) -> int:
         async with watch.over() if watch else contextlib.nullcontext():
-            return await worked()
+            return await worked(watch)
 
     with watched(settings) if with_all else unwatched() as watch, contextlib.redirect_stderr(io.StringIO()) as said:
         before = used_seconds()

@@ -315,13 +315,14 @@ async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh
     await line.walk(parts, seeds, stop, rooms=("scan",))
 
 
-async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> bool:
+async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event, watch: watching.Watch | None = None) -> bool:
     """Work off the jobs there are and those that come, and keep the schedules, until `stop` is set.
 
-    With `drain` until no job is left, without schedules. Returns whether it ended because it has grown too big.
+    With `drain` until no job is left, without schedules. `watch` looks at every part already; without it the alerts do.
+    Returns whether it ended because it has grown too big.
     """
     settings = parts.settings
-    with watching.checkup(settings) as checkup:
+    with nullcontext(watch.checkup) if watch else watching.checkup(settings) as checkup:
         lookout = Lookout(parts.database, settings, channels(settings), checkup)
         try:
             return await line.serve(parts, stop, drain=drain, beside=lookout)

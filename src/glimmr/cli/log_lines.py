@@ -40,8 +40,9 @@ class Lines(logging.Formatter):
 
     def _told(self, record: logging.LogRecord) -> dict[str, Any]:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told = {"at": at, "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage()}
-        facts: Mapping[str, Any] = getattr(record, "told", {})
+        level, event = record.levelname.lower(), record.getMessage()
+        told: dict[str, Any] = {"at": at, "level": level, "logger": record.name, "event": event}
+        facts: dict[str, Any] = getattr(record, "told", {})
         told |= facts if "job" in facts else get_contextvars() | facts  # an event about a job says all there is
         if file := _file_of(told.get("args")):
             told["file"] = file

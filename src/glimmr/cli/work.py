@@ -82,7 +82,7 @@ def _work(data: Path | None, *, drain: bool) -> None:
     async def work(stop: asyncio.Event) -> None:
         nonlocal grown
         async with watch.over() if watch else nullcontext():
-            grown = await app.serve(parts, drain=drain, stop=stop)
+            grown = await app.serve(parts, drain=drain, stop=stop, watch=watch)
 
     settings = load(data=data)
     stop_telling = narrate()
