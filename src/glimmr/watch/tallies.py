@@ -94,9 +94,8 @@ class Tallies:
         step, outcome = facts["step"], str(facts["outcome"])
         self._timed(facts)
         self._add("jobs_ended", step, outcome, class_of(outcome))
-        for what in ("bytes", "rows"):
-            if facts[what]:
-                self._add(what, step, by=facts[what])
+        self._add("bytes", step, by=facts["bytes"])
+        self._add("rows", step, by=facts["rows"])
         if step == "publish" and outcome == "ok" and facts["args"].get("price_file_id"):
             self.published.append((facts["args"]["file_id"], facts["args"]["price_file_id"]))
 
