@@ -306,6 +306,18 @@ async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool,
     await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
 
 
+def at_work(settings: Settings) -> int | None:
+    """The process that works in this data folder (0: it has not said yet); None: nobody, or a fleet shares the work."""
+    return None if fleet.is_fleet(settings) else holder(settings.data)
+
+
+def put_questions(settings: Settings, asked: Sequence[tuple[str, str]], *, refresh: bool) -> int:
+    """Leave the (source, place) pairs to whoever works there. Returns how many are put that did not wait already."""
+    seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
+    with looking(settings) as database:
+        return len(database.write(lambda connection: ledger.enqueue(connection, seeds)))
+
+
 async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
     """Ask the (source, place) pairs, and the sites they name, until no scan is left, or until `stop` is set.
 

@@ -76,6 +76,7 @@ def _work(data: Path | None, *, drain: bool) -> None:
     from glimmr.cli.interrupt import EXIT_INTERRUPTED, until_idle
     from glimmr.cli.narrate import narrate
     from glimmr.cli.options import load
+    from glimmr.pipeline.upkeep_step import check_schedules
 
     grown = False
 
@@ -85,6 +86,7 @@ def _work(data: Path | None, *, drain: bool) -> None:
             grown = await app.serve(parts, drain=drain, stop=stop, watch=watch)
 
     settings = load(data=data)
+    check_schedules(settings)  # before anything is said of a process that then does not begin
     stop_telling = narrate()
     try:
         with app.working(settings) as parts, watching.ops(settings) as watch:
