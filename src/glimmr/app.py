@@ -308,6 +308,18 @@ async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool,
     await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
 
 
+def at_work(settings: Settings) -> int | None:
+    """The process that works in this data folder (0: it has not said yet); None: nobody, or a fleet shares the work."""
+    return None if fleet.is_fleet(settings) else holder(settings.data)
+
+
+def put_questions(settings: Settings, asked: Sequence[tuple[str, str]], *, refresh: bool) -> int:
+    """Leave the (source, place) pairs to whoever works there. Returns how many are put that did not wait already."""
+    seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
+    with looking(settings) as database:
+        return len(database.write(lambda connection: ledger.enqueue(connection, seeds)))
+
+
 async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
     """Ask the (source, place) pairs, and the sites they name, until no scan is left, or until `stop` is set.
 
@@ -317,13 +329,14 @@ async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh
     await line.walk(parts, seeds, stop, rooms=("scan",))
 
 
-async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event) -> bool:
+async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event, watch: watching.Watch | None = None) -> bool:
     """Work off the jobs there are and those that come, and keep the schedules, until `stop` is set.
 
-    With `drain` until no job is left, without schedules. Returns whether it ended because it has grown too big.
+    With `drain` until no job is left, without schedules. `watch` looks at every part already; without it the alerts do.
+    Returns whether it ended because it has grown too big.
     """
     settings = parts.settings
-    with watching.checkup(settings) as checkup:
+    with nullcontext(watch.checkup) if watch else watching.checkup(settings) as checkup:
         lookout = Lookout(parts.database, settings, channels(settings), checkup)
         try:
             return await line.serve(parts, stop, drain=drain, beside=lookout)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """One kind of thing that happens. `name` is `<noun>.<past participle>`."""
+    """One kind of thing that happens. `name` is `<noun>.<past participle>`.
+
+    There is one object of each, so they are compared as such: listeners look up every event that is told.
+    """
 
     name: str
     text: str

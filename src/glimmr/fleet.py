@@ -38,14 +38,14 @@ def is_fleet(settings: Settings) -> bool:
     given = [name for name in ("database_url", "redis_url", "store_url") if getattr(settings, name)]
     if not given:
         return False
+    if settings.database_url and not settings.database_url.startswith("postgresql"):
+        raise UsageError("GLIMMR_DATABASE_URL is not a fleet's: it looks like postgresql://user@host/name")
     for name, what in _WHAT.items():
         if name not in given:
             raise UsageError(
                 f"{_names(given)} {'is' if len(given) == 1 else 'are'} set, so this is a fleet, and a fleet needs"
                 f" {_names([name])}, too: {what} (or unset {_names(given)} to work on one machine)"
             )
-    if not settings.database_url.startswith("postgresql"):
-        raise UsageError("GLIMMR_DATABASE_URL is not a fleet's: it looks like postgresql://user@host/name")
     return True
 
 

@@ -23,6 +23,7 @@ from glimmr.watch.redaction import Redactor
 
 _STEPS = ("scan", "download", "parse", "publish")  # what waits for its schedule waits for nobody
 _LIMIT_SECONDS = 5.0
+_FRESH_SECONDS = 5.0
 _MOST_PAST = 50
 
 
@@ -88,14 +89,14 @@ def ops(settings: Settings) -> Generator["Watch | None"]:
             closing(Ops(settings.ops_address, asks, scrape.text)) as server,
             closing(Round(asks, settings.health_seconds)) as round_,
         ):
-            yield Watch(server.url, server.beat, round_.start)
+            yield Watch(server.url, asks, server.beat, round_.start)
 
 
 class Watch:
-    """What the process that is watched has to do for it."""
+    """What the process that is watched has to do for it. `checkup` is for whoever else in it wants to look."""
 
-    def __init__(self, url: str, beat: Callable[[], None], start: Callable[[], None]) -> None:
-        self.url, self._beat, self._start = url, beat, start
+    def __init__(self, url: str, checkup: Checkup, beat: Callable[[], None], start: Callable[[], None]) -> None:
+        self.url, self.checkup, self._beat, self._start = url, checkup, beat, start
 
     @asynccontextmanager
     async def over(self) -> AsyncGenerator[None]:
@@ -156,7 +157,8 @@ def _checkup(settings: Settings, database: Database, limit_seconds: float) -> Ch
     }
     if settings.redis_url:
         asked["redis"] = partial(stores.redis, partial(fleet.redis_status, settings))
-    return Checkup(asked, limit_seconds=limit_seconds, hide=Redactor(settings).text)
+    fresh_seconds = min(_FRESH_SECONDS, settings.health_seconds / 2)
+    return Checkup(asked, limit_seconds=limit_seconds, fresh_seconds=fresh_seconds, hide=Redactor(settings).text)
 
 
 def _terms(settings: Settings) -> Terms:

@@ -244,7 +244,10 @@ def test_csv_escapes_on_a_terminal_and_marks_formulas_everywhere(empty_table: Pa
 
 @pytest.mark.parametrize("query", ["SELECT * FROM range(1000000)", "SELECT * FROM range(1500)"])
 def test_a_reader_that_has_seen_enough_is_no_failure(empty_table: Path, query: str) -> None:
-    command = line.command("sql", query, "--csv", "--data", empty_table)
+    is_quiet_when_nobody_reads(line.command("sql", query, "--csv", "--data", empty_table))
+
+
+def is_quiet_when_nobody_reads(command: list[str]) -> None:
     with subprocess.Popen(
         command, env=line.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
@@ -254,6 +257,23 @@ def test_a_reader_that_has_seen_enough_is_no_failure(empty_table: Path, query: s
         out.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("words", [("status",), ("jobs",)])
+def test_a_reader_that_has_seen_enough_of_a_table_is_no_failure(empty_table: Path, words: tuple[str, ...]) -> None:
+    with closing(Database(sqlite_url(empty_table / "glimmr.sqlite"))) as database:
+        several = [NewJob(step="scan", args={"source": "pra", "place": f"{n}"}) for n in range(50)]
+        database.write(lambda c: ledger.enqueue(c, several))
+    is_quiet_when_nobody_reads(line.command(*words, "--data", empty_table))
+
+
+@pytest.mark.parametrize("word", ["validate", "parse", "download"])
+def test_an_address_without_end_does_not_fill_the_screen(tmp_path: Path, word: str) -> None:
+    address = f"http://127.0.0.1/{'a' * 100_000}"
+    done = line.glimmr(word, address, env=line.environment(GLIMMR_DATA=str(tmp_path)), exit_code=None)
+    assert done.returncode
+    assert "(100,0" in done.stdout + done.stderr
+    assert len(done.stdout + done.stderr) < 3000
 
 
 # ── ordinary mistakes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,7 +305,14 @@ def test_jobs_are_given_a_priority_below_everybodys_too(empty_table: Path) -> No
 
 @pytest.mark.parametrize(
     ("option", "value", "near"),
-    [("--state", "ded", "dead"), ("--outcome", "gon", "gone"), ("--step", "Pars", "parse"), ("--step", "x", "publish")],
+    [
+        ("--state", "ded", "dead"),
+        ("--outcome", "gon", "gone"),
+        ("--step", "Pars", "parse"),
+        ("--step", "x", "publish"),
+        ("--reason", "stall", "did you mean stalled?"),
+        ("--reason", "x", "docs/reference/outcomes.md"),
+    ],
 )
 def test_jobs_that_cannot_be_are_wrong_usage(empty_table: Path, option: str, value: str, near: str) -> None:
     done = line.glimmr("jobs", option, value, "--data", empty_table, env=line.environment(), exit_code=2)

@@ -19,6 +19,7 @@ from tests.support.audit import rows
 from tests.support.fleet import Fleet, until
 from tests.support.ops import OpsPort, Samples, labelled
 from tests.support.servers import PostgreSql, RedisServer
+from tests.unit.test_grafana import asked_for
 
 LEASE_SECONDS = 3.0
 QUICK = {"GLIMMR_LEASE_SECONDS": str(LEASE_SECONDS), "GLIMMR_SCAN_SCHEDULE": "off"}
@@ -125,6 +126,7 @@ def test_on_one_machine_metrics_are_what_sql_counts(built: World, server: Server
         assert samples["glimmr_children_cpu_seconds_total", ()] > 0
         assert samples["process_resident_memory_bytes", ()] > 2**20
         assert samples["process_open_fds", ()] > 3
+        assert asked_for() <= ops.metrics(), "a panel of the dashboard stays empty"
     database.close()
 
 

@@ -19,7 +19,8 @@ from glimmr.settings import Settings, load
 from glimmr.stores.database import Database, sqlite_url
 from glimmr.watch import health_json
 from glimmr.watch.checks import stores
-from glimmr.watch.health import COMPONENTS
+from glimmr.watch.health import COMPONENTS, Checkup
+from glimmr.watch.lookout import Lookout
 from tests.support import line
 from tests.support.servers import RedisServer, free_port
 from tests.support.shop import Shop, open_shop, table
@@ -251,6 +252,27 @@ def test_the_port_is_the_first_free_one_or_exactly_the_one_that_was_asked_for(se
             watching.ops(settings.model_copy(update={"ops_address": wrong})),
         ):
             pass
+
+
+def test_who_looks_out_for_alerts_asks_no_part_a_second_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookouts = list[Checkup]()
+
+    class Kept(Lookout):
+        def __init__(self, database: Database, settings: Settings, channels: Any, checkup: Checkup) -> None:
+            super().__init__(database, settings, channels, checkup)
+            lookouts.append(checkup)
+
+    async def worked(parts: Any, watch: watching.Watch) -> None:
+        async with watch.over():
+            await app.serve(parts, drain=True, stop=asyncio.Event(), watch=watch)
+
+    monkeypatch.setattr(app, "Lookout", Kept)
+    with app.working(settings) as parts, watching.ops(settings) as watch:
+        assert watch is not None
+        asyncio.run(worked(parts, watch))
+        assert lookouts == [watch.checkup]
 
 
 def test_a_client_that_says_nothing_holds_up_nobody(settings: Settings) -> None:

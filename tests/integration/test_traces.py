@@ -101,6 +101,21 @@ def test_failed_attempts_are_in_the_trace_of_the_visit_and_the_next_visit_has_it
     assert {span.name for span in unchanged} == {"download", "fetch", "request"}
 
 
+def test_bytes_of_several_addresses_are_parsed_in_one_trace_that_names_the_others(
+    shop: Shop, settings: Settings, collector: Collector
+) -> None:
+    shop.files = {"/a": table(20), "/b": table(20)}
+    run(settings, shop, "/a", "/b", paused="parse")
+    assert run(settings, shop) == {"ok": 2}
+    roots = {(span.trace, span.id) for span in collector.spans if span.name == "download"}
+    read = one(collector.spans, "parse")
+    assert read.links == [root for root in roots if root[0] != read.trace]
+    published = [span for span in collector.spans if span.name == "publish"]
+    assert published
+    for span in published:
+        assert span.links == [root for root in roots if root[0] != span.trace]
+
+
 def test_without_a_collector_in_the_environment_nobody_listens(shop: Shop, settings: Settings) -> None:
     before = len(events._listeners)
     with app.working(settings):

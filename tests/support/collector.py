@@ -24,6 +24,7 @@ class Taken:
     failed: str | None
     facts: dict[str, Any]
     told: list[str]
+    links: list[tuple[bytes, bytes]]  # trace and span
     service: str
 
 
@@ -60,6 +61,7 @@ def _taken(span: Any, service: str) -> Taken:
         failed=span.status.message if span.status.code == 2 else None,
         facts=facts,
         told=[event.name for event in span.events],
+        links=[(link.trace_id, link.span_id) for link in span.links],
         service=service,
     )
 

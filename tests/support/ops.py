@@ -64,6 +64,10 @@ class OpsPort:
                 found[key] = sample.value
         return found
 
+    def metrics(self) -> set[str]:
+        """The names of all metrics that are told, also of those that count nothing yet."""
+        return {row.split()[2] for row in self.get("/metrics")[2].splitlines() if row.startswith("# TYPE ")}
+
     def seconds_until(self, holds: Callable[[dict[str, str]], bool], seconds: float = 30.0) -> float:
         """Wait until the components' statuses are so; how long it took."""
         began = time.monotonic()

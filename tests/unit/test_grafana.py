@@ -3,9 +3,13 @@
 import importlib.util
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "grafana"
@@ -54,6 +58,20 @@ def test_the_dashboard_is_what_its_script_says() -> None:
 def test_every_metric_it_asks_for_is_one_that_is_told() -> None:
     assert asked_for() <= documented()
     assert asked_for() >= _AGREED, "a metric that nobody looks at"
+
+
+@pytest.mark.long
+def test_prometheus_takes_the_queries(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool: apt-get install prometheus")
+    plain = [query.replace("$__rate_interval", "5m").replace("$job", ".*") for query in queries()]
+    rules = [{"record": f"panel:{n}", "expr": query} for n, query in enumerate(plain)]
+    (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run(
+        [promtool, "check", "rules", tmp_path / "queries.yml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_every_process_tells_of_the_ledger_is_not_added_up() -> None:

@@ -110,7 +110,7 @@ def _show_findings(facts: dict[str, Any], count: Mapping[str, int]) -> None:
     typer.echo("")
     kinds = {name: sum(f["severity"] == name for m in facts["members"] for f in m["findings"]) for name in _SEVERITIES}
     if facts["outcome"] != Outcome.OK:
-        typer.echo(f"{facts['outcome']}: {show.clean(facts['message']) or MEANINGS[Outcome(facts['outcome'])].text}")
+        typer.echo(f"{facts['outcome']}: {show.why(facts['message']) or MEANINGS[Outcome(facts['outcome'])].text}")
     told = ", ".join(f"{count[name]:,} x {_words(kinds[name], name)}" for name in _SEVERITIES if kinds[name])
     if told or facts["outcome"] == Outcome.OK:
         verdict = "errors to fix" if count["error"] else "no errors" if facts["outcome"] == Outcome.OK else "besides"
@@ -172,7 +172,7 @@ def _show_head(kind: str, facts: dict[str, Any], rows: Sequence[dict[str, Any]])
         for row in rows:
             typer.echo("  " + " · ".join(_short(show.clean(one), 60) for one in _told(row)))
     if facts["outcome"] != Outcome.OK:
-        typer.echo(f"{facts['outcome']}: {show.clean(facts['message'])}")
+        typer.echo(f"{facts['outcome']}: {show.why(facts['message'])}")
     else:
         typer.echo("that is the head only; `glimmr validate` reads all of it")
 
@@ -197,4 +197,4 @@ def _layout(member: Mapping[str, Any]) -> str:
     delimiter = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}.get(member["delimiter"] or "")
     ended = "" if member["outcome"] == Outcome.OK else f"{member['outcome']}: {member['message']}"
     facts = (member["format"], member["layout"], version, member["encoding"], delimiter, ended)
-    return ", ".join(show.clean(fact) for fact in facts if fact) or "nothing of it was reached yet"
+    return ", ".join(show.why(fact) for fact in facts if fact) or "nothing of it was reached yet"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.look import STATES, STEPS, AsJson, Data
+from glimmr.cli.look import REASONS, STATES, STEPS, AsJson, Data
 from glimmr.errors import UsageError
 from glimmr.outcomes import Outcome
 
@@ -144,6 +144,7 @@ def _meant(ids: list[int] | None, everything: bool, **equal: str | None) -> dict
     one_of("--step", equal["step"], STEPS)
     one_of("--state", equal["state"], STATES)
     one_of("--outcome", equal["outcome"], [known.value for known in Outcome])
+    one_of("--reason", equal["reason"], REASONS)
     ways = [bool(ids), any(equal.values()), everything]
     if ways.count(True) != 1:
         raise UsageError(

@@ -86,7 +86,7 @@ def _show_brought(brought: Any) -> None:
     if brought.to is not None:
         typer.echo(_line(facts))
     if brought.outcome is not Outcome.OK:
-        why = show.clean(brought.message) or MEANINGS[brought.outcome].text
+        why = show.why(brought.message) or MEANINGS[brought.outcome].text
         typer.echo(f"{brought.outcome} {brought.reason}: {why}", err=brought.to is None)
         return
     typer.echo(f"{show.size(brought.bytes / max(brought.seconds, 0.001))}/s, {brought.seconds:.1f} s")

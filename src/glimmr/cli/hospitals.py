@@ -162,7 +162,7 @@ def _about(one: Mapping[str, Any]) -> Iterator[str]:
         when = f" {show.moment(one['asked_at'])}" if one["asked_at"] else ""
         yield f"last answer{when}: {ended}{again}"
     if one["message"]:
-        yield f"  {show.clean(one['message'])}"
+        yield f"  {show.why(one['message'])}"
     score = f" ({one['match_score']:.2f})" if one["match_score"] is not None else ""
     called = f", as {show.clean(one['location_name'])}" if one["location_name"] else ""
     method = one["match_method"] or "source"
@@ -225,7 +225,7 @@ def answers(told: Sequence[Mapping[str, Any]]) -> None:
         before = f" (it last could say on {show.moment(one['answered_at'])})" if failed and one["answered_at"] else ""
         typer.echo(
             f"  {one['source']} ({show.clean(one['place'])}) {show.moment(one['asked_at'])}:"
-            f" {failed}{show.clean(one['message'])}{before}{'' if failed else _of_this_one(one)}"
+            f" {failed}{show.why(one['message'])}{before}{'' if failed else _of_this_one(one)}"
         )
         for tried in one["tried"]:
             typer.echo(f"    {show.clean(tried['url'])}: {show.clean(tried['answer'])}, {_verdict(tried['verdict'])}")

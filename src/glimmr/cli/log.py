@@ -5,24 +5,15 @@ import json
 import logging
 import logging.handlers
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-from structlog.stdlib import ProcessorFormatter
-from structlog.tracebacks import ExceptionDictTransformer
-
-from glimmr.cli.show import clean, clean_lines, one_line_json
+from glimmr.cli.log_lines import EVENTS, Lines
 from glimmr.errors import UsageError
 from glimmr.settings import Settings
 from glimmr.watch.redaction import Redactor
 
-EVENTS = "glimmr.events"
-"""The logger of what `events` tells: its lines are shown as they are."""
 _KEPT_FILES = 5
-_CONTEXT = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
-_OWN = frozenset(("at", "level", "logger", "event", "text", "exception", "args", "epoch"))
 
 
 def configure(settings: Settings) -> None:
@@ -30,20 +21,15 @@ def configure(settings: Settings) -> None:
     redactor, level = Redactor(settings), logging.getLevelNamesMapping()[settings.log_level.upper()]
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shown = _ToStderr(level)
-    shown.setFormatter(_formatter(redactor, as_json=as_json))
+    shown.setFormatter(Lines(redactor, as_json=as_json))
     handlers: list[logging.Handler] = [shown]
     if settings.log_file is not None:
         kept = _file(settings.log_file, settings.log_file_bytes)
         level = min(level, logging.INFO)
         kept.setLevel(level)
-        kept.setFormatter(_formatter(redactor, as_json=True))
+        kept.setFormatter(Lines(redactor, as_json=True))
         handlers.append(kept)
     logging.basicConfig(level=level, handlers=handlers, force=True)
-    structlog.configure(
-        processors=[*_CONTEXT, ProcessorFormatter.wrap_for_formatter],
-        logger_factory=logging.getLogger,  # structlog's own looks for the caller, whom no line names
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
 
 
 def show_events(shown: bool) -> None:
@@ -123,46 +109,6 @@ def _file(path: Path, most_bytes: int) -> logging.Handler:
         return _Kept(path, most_bytes)
     except OSError as error:
         raise UsageError(f"GLIMMR_LOG_FILE: {path} cannot be written ({error.strerror})") from error
-
-
-def _formatter(redactor: Redactor, *, as_json: bool) -> logging.Formatter:
-    def redacted(_logger: Any, _name: str, told: Any) -> Any:
-        return redactor.value(told)
-
-    traced = (
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-        if as_json
-        else structlog.processors.format_exc_info
-    )
-    chain = [_when, ProcessorFormatter.remove_processors_meta, _about, traced, redacted, _json if as_json else _text]
-    return ProcessorFormatter(processors=chain, foreign_pre_chain=_CONTEXT)
-
-
-def _when(_logger: Any, _name: str, told: Any) -> Any:
-    told["at"] = datetime.fromtimestamp(told["_record"].created, UTC).isoformat(timespec="milliseconds")
-    return told
-
-
-def _about(_logger: Any, _name: str, told: Any) -> Any:
-    """Names the file a job is about, which is in its arguments."""
-    args = told.get("args") or {}
-    if isinstance(args, dict) and (file := args.get("file_id") or args.get("price_file_id")):
-        told["file"] = file
-    return told
-
-
-def _json(_logger: Any, _name: str, told: Any) -> str:
-    first = {name: told[name] for name in ("at", "level", "logger", "event") if name in told}
-    rest = {name: value for name, value in told.items() if value is not None and value != ""}
-    return one_line_json(first | rest)
-
-
-def _text(_logger: Any, _name: str, told: Any) -> str:
-    if told["logger"] == EVENTS:
-        return f"{told['at'][:19].replace('T', ' ')} {clean(told.get('text') or told['event'])}"
-    about = " ".join(f"{name}={value}" for name, value in told.items() if name not in _OWN and value is not None)
-    line = f"{told['level'].upper()} {told['logger']}: {told['event']}{f' ({about})' if about else ''}"
-    return clean_lines(f"{line}\n{told['exception']}" if told.get("exception") else line)
 
 
 def parsed(line: str) -> dict[str, Any]:

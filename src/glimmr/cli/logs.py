@@ -1,6 +1,7 @@
 """`glimmr logs ID`: what is kept of a job, in the order in which it happened."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ def logs(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is kept of a job, oldest first: how each run ended, with reason and traceback, and what was logged.
+    """Show what is kept of a job, oldest first: how each run began and ended, why, and what was logged.
 
     The lines are those of this host's GLIMMR_LOG_FILE; without one (and of other hosts) only the runs are shown.
     """
@@ -28,9 +29,8 @@ def logs(
     if as_json:
         show.as_json({"job": facts, "lines": lines})
         return
-    told = [
-        (one["ended_at"].isoformat(timespec="milliseconds"), _ended(one, facts["url"])) for one in facts["attempts"]
-    ]
+    told = [(_at(one["ended_at"]), _ended(one, facts["url"])) for one in facts["attempts"]]
+    told += [(_at(when), f"run {run} on {worker} began") for run, worker, when in _began(facts)]
     told += [(str(line.get("at", "")), _said(line)) for line in lines]
     state = " ".join(filter(None, (facts["state"], facts["outcome"], facts["reason"])))
     typer.echo(f"{facts['step']} {job_id}: {state} {show.clean(facts['url'])}".rstrip())
@@ -49,6 +49,19 @@ def _lines(path: Path, job_id: int) -> Iterator[dict[str, Any]]:
     for kept in files(path):
         with kept.open(encoding="utf-8", errors="replace") as opened:
             yield from (told for line in opened if mark in line and (told := parsed(line)).get("job") == job_id)
+
+
+def _at(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds")
+
+
+def _began(facts: dict[str, Any]) -> Iterator[tuple[int, str, datetime]]:
+    """Its runs, also the one that goes on: number, worker, when."""
+    for one in facts["attempts"]:
+        if one["started_at"] is not None:
+            yield one["number"], one["worker"], one["started_at"]
+    if facts["state"] == "running":
+        yield facts["epoch"], facts["owner"], facts["started_at"]
 
 
 def _ended(attempt: dict[str, Any], url: str | None) -> str:

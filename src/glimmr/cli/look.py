@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
-from glimmr.outcomes import Outcome
+from glimmr.outcomes import MEANINGS, Outcome
 
 STEPS = ("scan", "download", "parse", "publish", "upkeep")
 STATES = ("ready", "running", "done", "dead", "cancelled")
+
+REASONS = sorted(set[str]().union(*(meaning.reasons for meaning in MEANINGS.values())) - {""})
 
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder (GLIMMR_DATA).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -90,6 +92,7 @@ def jobs(
     one_of("--step", step, STEPS)
     one_of("--state", state, STATES)
     one_of("--outcome", outcome, [known.value for known in Outcome])
+    one_of("--reason", reason, REASONS)
     settings = load(data=data)
     listed = app.jobs(settings, limit, step=step, state=state, outcome=outcome, reason=reason, host=host)
     if as_json:

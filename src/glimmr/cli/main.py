@@ -30,7 +30,7 @@ from glimmr.cli import (
     top,
     work,
 )  # fmt: skip
-from glimmr.cli.show import clean_lines
+from glimmr.cli.show import why
 from glimmr.errors import DiskFull, GlimmrError, LocalFault, UsageError
 
 
@@ -113,4 +113,5 @@ def _drop_output() -> None:
 
 
 def _say(text: object) -> None:
-    typer.echo(f"glimmr: {clean_lines(text)}", err=True)
+    lines = "\n  ".join(map(why, str(text).split("\n")))
+    typer.echo(f"glimmr: {lines}", err=True)

@@ -1,20 +1,20 @@
-"""What a process says of its work: a line of the log for each thing that happens, those that begin or end in words."""
+"""What a process says of its work: a line of the log for each job that ends, for what else a person wants to see.
+
+That a job began is told at debug level only: it would be half of the lines, and the ledger knows it (`glimmr logs ID`).
+"""
 
 import logging
+import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-
-import structlog
-from structlog.stdlib import BoundLogger
 
 from glimmr import events
 from glimmr.cli import log
+from glimmr.cli.log_lines import EVENTS
 from glimmr.cli.show import clean, size
 from glimmr.events import Event
 
 _TOLD = (
-    events.JOB_CLAIMED,
     events.JOB_FINISHED,
     events.JOB_RETRIED,
     events.JOB_HANDED_BACK,
@@ -30,12 +30,13 @@ _ALSO = {
     events.ALERT_CLEARED: "alert cleared ({alert}): {message}",
 }
 _SHOWN = frozenset((*_TOLD, *_ALSO))
+_LOG = logging.getLogger(EVENTS)
 
 
 def narrate(*, shown: bool = True) -> Callable[[], None]:
     """Begin to log what this process does: `shown` on standard error, too. Returns how to stop."""
     log.show_events(shown)
-    stop = events.listen(partial(_tell, structlog.get_logger(log.EVENTS).bind()))
+    stop = events.listen(_Narrator().hear)
 
     def ended() -> None:
         log.show_events(False)
@@ -44,16 +45,27 @@ def narrate(*, shown: bool = True) -> Callable[[], None]:
     return ended
 
 
-def _tell(logger: BoundLogger, event: Event, facts: dict[str, Any]) -> None:
-    """What begins or ends for a person to see, anything else for who looks for a fault."""
-    if not logger.isEnabledFor(logging.INFO if event in _SHOWN else logging.DEBUG):
-        return
-    if event in _TOLD:
-        logger.info(event.name, text=line_of(event, facts), **facts)
-    elif event in _ALSO:
-        logger.info(event.name, text=_ALSO[event].format_map(facts | _slots(facts)), **facts)
-    else:
-        logger.debug(event.name, **facts)
+class _Narrator:
+    """Any thread may tell."""
+
+    def __init__(self) -> None:
+        self._began: dict[tuple[int, int], float] = {}
+
+    def hear(self, event: Event, facts: dict[str, Any]) -> None:
+        """What ends, for a person to see, with the seconds it took; anything else for who looks for a fault."""
+        if event is events.JOB_CLAIMED:
+            self._began[facts["job"], facts["epoch"]] = time.monotonic()
+        level = logging.INFO if event in _SHOWN else logging.DEBUG
+        if not _LOG.isEnabledFor(level):
+            return
+        if event in _TOLD:
+            began = self._began.pop((facts["job"], facts["epoch"]), None)  # None: another process had it
+            seconds = round(time.monotonic() - began, 3) if began is not None else None
+            facts = {"text": line_of(event, facts, seconds), **facts, "seconds": seconds}
+        elif event in _ALSO:
+            facts = {"text": _ALSO[event].format_map(facts | _slots(facts)), **facts}
+        record = _LOG.makeRecord(EVENTS, level, "", 0, event.name, (), None, extra={"told": facts})
+        _LOG.handle(record)  # `log` would look for the caller, whom no line names
 
 
 def _slots(facts: dict[str, Any]) -> dict[str, str]:
@@ -61,12 +73,13 @@ def _slots(facts: dict[str, Any]) -> dict[str, str]:
     return {"slots": ", ".join(f"{step} {count}" for step, count in facts.get("slots", {}).items())}
 
 
-def line_of(event: Event, facts: dict[str, Any]) -> str:
-    """One event in words: `download 12 finished: ok, 3.2 MB (h.example)`."""
+def line_of(event: Event, facts: dict[str, Any], seconds: float | None = None) -> str:
+    """One event in words: `download 12 finished: ok, 3.2 MB, 1.4 s (h.example)`."""
     what = event.name.rpartition(".")[2].replace("_", " ")
     ended = " ".join(filter(None, (facts.get("outcome"), facts.get("reason"))))
     sizes = (facts.get("bytes") and size(facts["bytes"]), facts.get("rows") and f"{facts['rows']:,} rows")
     later = f"again in {facts['delay_seconds']:,.0f} s" if facts.get("delay_seconds") else None
-    told = ", ".join(str(part) for part in (ended, *sizes, later, facts.get("message")) if part)
+    took = f"{seconds:,.1f} s" if seconds is not None else None
+    told = ", ".join(str(part) for part in (ended, *sizes, took, later, facts.get("message")) if part)
     host = f" ({facts['host']})" if facts.get("host") else ""
     return clean(f"{facts['step']} {facts['job']} {what}{f': {told}' if told else ''}{host}")

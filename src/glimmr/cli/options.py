@@ -9,6 +9,8 @@ from glimmr.cli.log import configure
 from glimmr.errors import UsageError
 from glimmr.settings import Settings
 
+_MOST_NAMED = 20
+
 
 def load(**given: Any) -> Settings:
     """The settings in force; an option that was not given (None) changes nothing."""
@@ -22,5 +24,6 @@ def one_of(option: str, given: str | None, known: Collection[str]) -> None:
     if given is None or given in known:
         return
     near = difflib.get_close_matches(given.lower(), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
+    several = f"it is one of {', '.join(known)}" if len(known) <= _MOST_NAMED else "docs/reference/outcomes.md has them"
+    hint = f"did you mean {near[0]}?" if near else several
     raise UsageError(f"{option} {given}: there is no such value; {hint}")

@@ -85,7 +85,7 @@ def _show(facts: dict[str, Any], to: str | None) -> None:
         show.as_table(("finding", "severity", "count", "first seen"), found, right=("count",))
     meaning = MEANINGS[Outcome(facts["outcome"])].text
     spent = f"{show.size(facts['bytes'])} in {facts['seconds']:.1f} s"
-    typer.echo(f"{facts['outcome']}: {show.clean(facts['message']) or meaning} ({spent})")
+    typer.echo(f"{facts['outcome']}: {show.why(facts['message']) or meaning} ({spent})")
     if to and (facts["charges"] or (facts["rows_rejected"] and Path(to).is_dir())):
         typer.echo(f"written to {to}")
 

@@ -30,19 +30,39 @@ def scan(
 
     Nothing is downloaded: `glimmr run`, `worker` or `serve` brings home what was found. Nothing that is known is
     forgotten because a source fails or says nothing. Exit 0: done. 1: a fault of ours remains, or no source answered.
-    2: wrong usage. 130: interrupted; the next scan goes on where this one was.
+    2: wrong usage. 130: interrupted; the next scan goes on where this one was. Where a process is at work in the data
+    folder, the questions are put for it to ask (exit 0).
     """
+    from glimmr import app
     from glimmr.cli.asked import sources_asked
     from glimmr.cli.options import load
 
     settings = load(data=data)
     asked = sources_asked(settings, state, all_states=all_states, from_list=from_list, domains=domain or ())
+    if (pid := app.at_work(settings)) is not None:
+        _put(settings, asked, pid, refresh=refresh, as_json=as_json)
+        return
     summary = _ask(settings, asked, refresh=refresh, as_json=as_json)
     if as_json:
         show.as_json(summary)
     else:
         _show(summary)
     sys.exit(_exit_code(summary))
+
+
+def _put(settings: Any, asked: list[tuple[str, str]], pid: int, *, refresh: bool, as_json: bool) -> None:
+    from glimmr import app
+
+    put = app.put_questions(settings, asked, refresh=refresh)
+    if as_json:
+        show.as_json({"put": put, "working_pid": pid})
+        return
+    waiting, who = len(asked) - put, f"process {pid}" if pid else "a process"
+    typer.echo(
+        f"{who} is at work in {settings.data}: {_several(put, 'question')} put for it to ask"
+        + (f", {waiting:,} waited already" if waiting else "")
+        + "; `glimmr jobs --step scan` says how it goes"
+    )
 
 
 def _ask(settings: Any, asked: list[tuple[str, str]], *, refresh: bool, as_json: bool) -> dict[str, Any]:

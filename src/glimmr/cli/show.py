@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +21,8 @@ _LEAST_WIDTH = 8  # of a column in which something can be read
 _FILE_WIDTH = 200  # of a table that goes to a file or a pipe
 _PRICES_WIDTH = 100  # of a terminal that has room for what a code means, too
 _LONGEST_WHY = 1000  # letters of a message: a list may name an address of any length
+_LONG_WORD = re.compile(r"[^\s:]{1000,}")
+_SHOWN_OF_A_WORD = 200
 _TAB = 9
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
 _BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -33,12 +36,18 @@ def clean(value: Any) -> str:
 
     Control characters are escaped, and so is what reverses the direction of the text after it (Unicode UAX 9).
     """
-    return "" if value is None else str(value).translate(_STEERING)
+    text = "" if value is None else str(value)
+    return text if text.isascii() and text.isprintable() else text.translate(_STEERING)  # mostly there is nothing
 
 
 def clean_lines(value: Any) -> str:
     """As `clean`, but its lines stay lines, indented from the second on: none can pass for a line of ours."""
     return "\n  ".join(map(clean, str(value).split("\n")))
+
+
+def why(message: Any) -> str:
+    """What went wrong, as `clean`; of an address of any length as much as somebody reads."""
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN_OF_A_WORD]}… ({len(word[0]):,} letters)", clean(message))
 
 
 def size(size_bytes: float) -> str:
@@ -71,7 +80,7 @@ def one_line_json(value: Any) -> str:
         told = _ONE_LINE.encode(value)
     except ValueError:  # it holds a float that is no number of JSON, which is rare
         told = _ONE_LINE.encode(_finite(value))
-    return told.translate(_JSON)
+    return told if told.isascii() and "\x7f" not in told else told.translate(_JSON)  # which takes as long as the rest
 
 
 def _finite(value: Any) -> Any:
@@ -96,6 +105,12 @@ def _plain(value: Any) -> Any:
 _ONE_LINE = json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to who started the command what a closed output means: rich itself would end with 1."""
+        raise BrokenPipeError
+
+
 def as_table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
@@ -108,7 +123,7 @@ def as_table(
     Where there is little room, long texts are broken into lines rather than numbers, dates and words; where there is
     none for so many columns, every value gets a line of its own.
     """
-    console = Console(highlight=False)
+    console = _Console(highlight=False)
     if not console.is_terminal:
         console.width, most = _FILE_WIDTH, None
     rows = list(rows)
@@ -177,7 +192,7 @@ def money(amount: Decimal | None) -> str:
 
 def without_address(message: str | None, url: str | None) -> str:
     """What an error says, where the address that it begins with is told beside it."""
-    return (message or "").removeprefix(f"{url}: ")
+    return why((message or "").removeprefix(f"{url}: "))
 
 
 def prices(rows: Iterable[Any]) -> None:

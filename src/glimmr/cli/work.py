@@ -76,15 +76,17 @@ def _work(data: Path | None, *, drain: bool) -> None:
     from glimmr.cli.interrupt import EXIT_INTERRUPTED, until_idle
     from glimmr.cli.narrate import narrate
     from glimmr.cli.options import load
+    from glimmr.pipeline.upkeep_step import check_schedules
 
     grown = False
 
     async def work(stop: asyncio.Event) -> None:
         nonlocal grown
         async with watch.over() if watch else nullcontext():
-            grown = await app.serve(parts, drain=drain, stop=stop)
+            grown = await app.serve(parts, drain=drain, stop=stop, watch=watch)
 
     settings = load(data=data)
+    check_schedules(settings)  # before anything is said of a process that then does not begin
     stop_telling = narrate()
     try:
         with app.working(settings) as parts, watching.ops(settings) as watch:

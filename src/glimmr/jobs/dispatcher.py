@@ -20,6 +20,7 @@ LOST_SECONDS = 5.0
 """A job that is due for so long, while a slot is free for so long, had a message that was lost."""
 _DOUBT_SECONDS = 10.0
 _UNRUNG_SECONDS = 1.0
+_SAID_SECONDS, _WORTH_SAYING_SECONDS = 30.0, 2.0
 
 
 class Dispatcher:
@@ -50,7 +51,7 @@ class Dispatcher:
         self._quiet_since = dict.fromkeys(slots, time.monotonic())
         self._draw_until = float("-inf")
         self._unrung = set(slots) & set(unrung)
-        self._looked_at = float("-inf")
+        self._looked_at = self._said_at = float("-inf")
 
     def wake(self, steps: Iterable[str] = ()) -> None:
         """Look at once for jobs of these steps."""
@@ -120,9 +121,30 @@ class Dispatcher:
         if self._under_way:
             return False
         patience, steps = self._terms.patience_seconds, set(self._slots)
-        return not await self._in_thread(
+        awaited = await self._in_thread(
             lambda: self._database.read(lambda connection: ledger.awaited(connection, steps, patience))
         )
+        if awaited:
+            await self._say_what_for(steps, patience)
+        return not awaited
+
+    async def _say_what_for(self, steps: Collection[str], patience: float) -> None:
+        """Whoever waits for this worker's end wants to know for how long it does nothing."""
+        now = time.monotonic()
+        if now - self._said_at < _SAID_SECONDS:
+            return
+        coming = await self._in_thread(
+            lambda: self._database.read(lambda connection: ledger.next_to_come(connection, steps, patience))
+        )
+        if coming is None or coming[2] < _WORTH_SAYING_SECONDS:
+            return
+        self._said_at = now
+        count, first, seconds = coming
+        _LOG.warning(
+            "nothing to do for %.0f s: the first of %d jobs that wait for their time is due at %s UTC"
+            " (those that are due later than in %.0f s, GLIMMR_PATIENCE_SECONDS, are left)",
+            seconds, count, f"{first:%H:%M:%S}", patience,
+        )  # fmt: skip
 
     async def _draw(self, steps: set[str], overdue_seconds: float) -> bool:
         """Take jobs for the free slots; whether there were any."""

@@ -9,6 +9,7 @@ Only the run that holds a job (its id, owner and epoch, state running) may move 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, select
@@ -78,6 +79,15 @@ def due(
 def awaited(connection: Connection, steps_known: Collection[str], within_seconds: float) -> bool:
     """Whether any job runs anywhere, or a job of these steps is due within that time: a worker is not idle yet."""
     return bool(connection.execute(sql.AWAITED, {"steps": list(steps_known), "delay_seconds": within_seconds}).scalar())
+
+
+def next_to_come(
+    connection: Connection, steps_known: Collection[str], within_seconds: float
+) -> tuple[int, datetime, float] | None:
+    """Of the jobs that are awaited and not due: how many, when the first is, in how many seconds. None: none."""
+    given = {"steps": list(steps_known), "delay_seconds": within_seconds}
+    count, first, now = connection.execute(sql.NEXT_TO_COME, given).one()
+    return (count, first, (first - now).total_seconds()) if count else None
 
 
 def claim(

@@ -126,19 +126,16 @@ DUE = (
     .order_by(jobs.c.priority.desc(), jobs.c.attempt, jobs.c.run_at, jobs.c.id)  # retries wait behind fresh work
     .limit(bindparam("most"))
 )
-AWAITED = select(
-    or_(
-        exists().where(RUNNING),
-        exists().where(
-            READY,
-            _WANTED,
-            _UNPAUSED,
-            _STEP_KNOWN,
-            jobs.c.run_at <= _LATER,
-            not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _LATER)),
-        ),
-    )
+_COMES = (
+    READY,
+    _WANTED,
+    _UNPAUSED,
+    _STEP_KNOWN,
+    jobs.c.run_at <= _LATER,
+    not_(exists().where(hosts.c.host == jobs.c.host, hosts.c.until > _LATER)),
 )
+AWAITED = select(or_(exists().where(RUNNING), exists().where(*_COMES)))
+NEXT_TO_COME = select(func.count(), func.min(jobs.c.run_at), _NOW).where(*_COMES, jobs.c.run_at > _NOW)
 CLAIM = (
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"), READY, jobs.c.run_at <= _NOW, _WANTED, _UNPAUSED, _HOST_FREE, _HOST_AWAKE)

@@ -100,7 +100,8 @@ class Database:
         try:
             self._read_once(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")))
         except exc.SQLAlchemyError as error:
-            raise DatabaseFault(f"the database at {self.url.render_as_string()} does not answer: {error}") from error
+            said = getattr(error, "orig", None) or error  # without the statement, and a link to a library's pages
+            raise DatabaseFault(f"the database at {self.url.render_as_string()} does not answer: {said}") from error
         return time.monotonic() - started
 
     def must_take_writes(self) -> None:

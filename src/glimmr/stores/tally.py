@@ -69,9 +69,8 @@ def weak_transport(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def read_lately(connection: Connection, within_seconds: float) -> list[dict[str, Any]]:
-    """Snapshots read within that time: `outcome, files, empty`, these without a single price."""
-    since = moment(literal(-within_seconds, Double()))
+def read_since(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+    """Snapshots read since then: `outcome, files, empty`, these without a single price."""
     empty = func.coalesce(snapshots.c.charges, 0) == 0
     statement = (
         select(snapshots.c.outcome, func.count().label("files"), func.count().filter(empty).label("empty"))

@@ -18,6 +18,19 @@ _GAVE_BEFORE = (
     .order_by(*_LATEST_FIRST)
     .limit(1)
 )
+_LAST_OF_EACH = (
+    select(fetches.c.price_file_id, func.max(fetches.c.seq).label("seq"))
+    .where(fetches.c.file_id == bindparam("file_id"), fetches.c.price_file_id != bindparam("but"))
+    .group_by(fetches.c.price_file_id)
+    .order_by(fetches.c.price_file_id)
+    .limit(bindparam("most"))
+)
+
+
+def also_gave(connection: Connection, file_id: str, but: Visit, most: int) -> list[Visit]:
+    """The last visits in which other addresses gave these bytes, too."""
+    rows = connection.execute(_LAST_OF_EACH, {"file_id": file_id, "but": but[0], "most": most})
+    return [(row.price_file_id, row.seq) for row in rows]
 
 
 def of_download(connection: Connection, price_file_id: str, *, answered: bool) -> Visit:

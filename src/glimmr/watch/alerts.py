@@ -11,9 +11,13 @@ from glimmr.outcomes import MEANINGS, Outcome
 from glimmr.watch.facts import Facts
 from glimmr.watch.health import COMPONENTS
 
+MOST_EMPTY = 0.5  # of the files read in a day
+_LEAST_FILES = 20
 _MOST_NAMED = 3
 _FAILED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is False)
 _COUNTS = "|".join(part.name for part in COMPONENTS if part.counts)
+_PARSED = 'sum(increase(glimmr_jobs_ended_total{step="parse"}[1d]))'
+_EMPTY = 'sum(increase(glimmr_jobs_ended_total{step="parse",outcome!~"ok|incomplete"}[1d]))'
 _COUNTED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is not None)
 
 
@@ -59,6 +63,16 @@ def _rate(ended: Counter[Outcome]) -> tuple[int, int]:
 
 def _is_failure(outcome: Outcome) -> bool:
     return MEANINGS[outcome].success is False
+
+
+def _empty(facts: Facts) -> Mapping[str, str]:
+    """What is called ok without a price is a bug, however few; what has none in truth is one where it is most."""
+    read, empty = (sum(row[what] for row in facts.read_today) for what in ("files", "empty"))
+    untrue = sum(row["empty"] for row in facts.read_today if row["outcome"] == Outcome.OK)
+    if untrue:
+        return {"": f"{untrue:,} of the {read:,} files read in a day are called ok and gave no price: a bug of ours"}
+    too_many = read >= _LEAST_FILES and empty > MOST_EMPTY * read
+    return {"": f"{empty:,} of the {read:,} files read in a day gave no price"} if too_many else {}
 
 
 def _backlog(facts: Facts) -> Mapping[str, str]:
@@ -140,6 +154,14 @@ ALERTS: tuple[Alert, ...] = (
         act="`glimmr jobs --state dead` says of what, `glimmr logs ID` why; mend it, then `glimmr retry --outcome …`",
         condition=lambda facts: _failing(facts.ended_today, 1000, 0.001, "a day"),
         promql=_share("1d", "0.001", 1000),
+        severity="warning",
+    ),
+    Alert(
+        name="no_prices",
+        means="most files read in a day (20 or more) gave no price, or one is called ok without any: a bug of ours",
+        act="`glimmr status` says how they ended; `glimmr inspect` and `validate` of one say what it is",
+        condition=_empty,
+        promql=f"{_EMPTY} / {_PARSED} > {MOST_EMPTY} and {_PARSED} >= {_LEAST_FILES}",
         severity="warning",
     ),
     Alert(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from glimmr.jobs import vitals
 from glimmr.jobs.vitals import Still
@@ -27,6 +28,7 @@ class Facts:
     still: Sequence[Still] = ()
     ended_lately: Counter[Outcome] = field(default_factory=Counter[Outcome])  # in RATE_SECONDS
     ended_today: Counter[Outcome] = field(default_factory=Counter[Outcome])  # in DAY_SECONDS
+    read_today: Sequence[Mapping[str, Any]] = ()  # files: `outcome, files, empty` (without a price), in DAY_SECONDS
     due: Counter[str] = field(default_factory=Counter[str])  # jobs that could run, by step
     served: frozenset[str] = frozenset()  # steps that a living worker does
     file_seconds: Sequence[float] = ()  # in TIMES_SECONDS
@@ -51,6 +53,7 @@ def read(connection: Connection, settings: Settings, now: datetime, down: Mappin
         still=vitals.still(connection, ago(STILL_SECONDS)),
         ended_lately=vitals.ended(connection, ago(RATE_SECONDS)),
         ended_today=vitals.ended(connection, vitals.complete_since(connection, day, settings.keep_jobs)),
+        read_today=tally.read_since(connection, day),
         due=vitals.due(connection, now),
         served=frozenset(vitals.served(connection, ago(settings.lease_seconds))),  # three beats
         file_seconds=tally.file_seconds(connection, ago(TIMES_SECONDS)),

@@ -141,7 +141,8 @@ def down(found: Sequence[Health]) -> dict[str, str]:
 class Checkup:
     """Asks every component it is given a question about. `hide` takes out of a text what nobody may see.
 
-    One thread at a time may call `look`; any may read `latest`.
+    Any thread may look: one at a time does, and what another has just found (`fresh_seconds`) is not asked again.
+    `latest` waits for nobody.
     """
 
     def __init__(
@@ -149,9 +150,12 @@ class Checkup:
         asked: Mapping[str, Callable[[], Seen]],
         *,
         limit_seconds: float = 5.0,
+        fresh_seconds: float = 0.0,
         hide: Callable[[str], str] = str,
     ) -> None:
-        self._limit_seconds, self._hide = limit_seconds, hide
+        self._limit_seconds, self._fresh_seconds, self._hide = limit_seconds, fresh_seconds, hide
+        self._lock = threading.Lock()
+        self._looked_at: dict[str, float] = {}
         self._questions = {
             part.name: (part, Question(f"health {part.name}", asked[part.name]))
             for part in COMPONENTS
@@ -160,26 +164,36 @@ class Checkup:
         self.latest: tuple[Health, ...] = ()
 
     def look(self, *, only: Collection[str] | None = None) -> tuple[Health, ...]:
-        """Ask all of them now, or only those; takes no longer than the limit."""
+        """How all of them are, or only those; takes no longer than the limit, once nobody else is looking."""
+        with self._lock:
+            wanted = [name for name in self._questions if only is None or name in only]
+            known = {one.component: one for one in self.latest}
+            known |= self._ask([name for name in wanted if not self._is_fresh(name)], known)
+            self.latest = tuple(known[name] for name in self._questions if name in known)
+            return tuple(known[name] for name in wanted)
+
+    def _is_fresh(self, name: str) -> bool:
+        return time.monotonic() - self._looked_at.get(name, float("-inf")) < self._fresh_seconds
+
+    def _ask(self, names: Sequence[str], before: Mapping[str, Health]) -> dict[str, Health]:
         began = time.monotonic()
-        asked = [one for one in self._questions.values() if only is None or one[0].name in only]
+        asked = [self._questions[name] for name in names]
         for _, question in asked:
             question.begin()
         found: dict[str, Health] = {}
         for part, question in asked:
             left_seconds = self._limit_seconds - (time.monotonic() - began)
-            needed = found.get(part.needs)
+            needed = found.get(part.needs) or before.get(part.needs)
             if needed is not None and needed.status is Status.FAIL:
                 left_seconds, seen, seconds = 0.0, _unknown(part.needs), 0.0
             else:
                 seen, seconds = _answer(question, left_seconds)
-            found[part.name] = self._health(part, seen, seconds)
-        self.latest = tuple(found.values())
-        return self.latest
+            found[part.name] = self._health(part, seen, seconds, before.get(part.name))
+            self._looked_at[part.name] = time.monotonic()
+        return found
 
-    def _health(self, part: Component, seen: Seen, seconds: float) -> Health:
+    def _health(self, part: Component, seen: Seen, seconds: float, before: Health | None) -> Health:
         now = datetime.now(UTC)
-        before = next((one for one in self.latest if one.component == part.name), None)
         return Health(
             component=part.name,
             status=seen.status,

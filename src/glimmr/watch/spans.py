@@ -47,20 +47,20 @@ class Spans:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         return cls(provider)
 
-    def put(self, span: Span, name: bytes | None, *, root: bool) -> None:
-        """Put a span with its stages. `name` makes the trace's ids; unless it is the `root`, it is below that."""
+    def put(self, span: Span, name: bytes | None, *, root: bool, links: Sequence[bytes] = ()) -> None:
+        """Put a span with its stages. `name` makes the trace's ids; unless it is the `root`, it is below that.
+
+        `links` are the names of other traces that it is about, too.
+        """
         from opentelemetry import trace  # noqa: PLC0415 - an extra
 
         context = None
         if name is not None:
-            ids = int.from_bytes(name[:16]), int.from_bytes(name[16:24])
             if root:
-                self._given = ids
+                self._given = _ids(name)
             else:
-                flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-                above = trace.SpanContext(*ids, is_remote=True, trace_flags=flags)
-                context = trace.set_span_in_context(trace.NonRecordingSpan(above))
-        self._put(span, context)
+                context = trace.set_span_in_context(trace.NonRecordingSpan(_root_of(name)))
+        self._put(span, context, [trace.Link(_root_of(one)) for one in links])
 
     def close(self, seconds: float) -> None:
         """Send what is left, for so long at most."""
@@ -86,11 +86,11 @@ class Spans:
         """Not those that are made of a name."""
         return self._given is None
 
-    def _put(self, span: Span, context: Any) -> None:
+    def _put(self, span: Span, context: Any, links: Sequence[Any] = ()) -> None:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
 
         made = self._tracer.start_span(
-            span.name, context=context, start_time=span.started, attributes=_attributes(span.facts)
+            span.name, context=context, start_time=span.started, attributes=_attributes(span.facts), links=links
         )
         self._given = None
         for name, when, facts in span.told:
@@ -100,6 +100,17 @@ class Spans:
         for stage in span.stages:
             self._put(stage, trace.set_span_in_context(made))
         made.end(end_time=span.ended)
+
+
+def _ids(name: bytes) -> tuple[int, int]:
+    """The ids of the trace with this name, and of its root."""
+    return int.from_bytes(name[:16]), int.from_bytes(name[16:24])
+
+
+def _root_of(name: bytes) -> Any:
+    from opentelemetry import trace  # noqa: PLC0415 - an extra
+
+    return trace.SpanContext(*_ids(name), is_remote=True, trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED))
 
 
 def _attributes(facts: Mapping[str, Any]) -> dict[str, Any]:

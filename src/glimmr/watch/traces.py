@@ -29,6 +29,7 @@ from glimmr.watch.spans import Span, Spans
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _MOST_WAITING = 10_000  # runs whose spans are not made yet: while the database is away, more are left out
 _MOST_STAGES = 1_000  # of one run: a file may be asked for in many requests
+_MOST_LINKS = 100  # addresses that give the same bytes
 _LAST_SECONDS = 4.0  # for what is left at the end: to be named, and to be sent
 _ENDED = (events.JOB_FINISHED, events.JOB_GAVE_UP, events.JOB_RETRIED, events.JOB_HANDED_BACK, events.LEASE_LOST)
 _UNANSWERED = (events.JOB_RETRIED, events.JOB_HANDED_BACK, events.LEASE_LOST)
@@ -127,8 +128,9 @@ class _Traces:
     def _make_spans(self) -> None:
         while (ended := self._ended.get()) is not None:
             try:
-                visit = self._database.read(lambda connection, ended=ended: _visit(connection, ended))
-                self._spans.put(_span(ended), _name(visit), root=_is_root(ended, visit))
+                visit, others = self._database.read(lambda connection, ended=ended: _visits(connection, ended))
+                links = [_name(other) for other in others]
+                self._spans.put(_span(ended), visit and _name(visit), root=_is_root(ended, visit), links=links)
             except LocalFault as fault:
                 _LOG.debug("no trace of job %d: %s", ended[0].facts["job"], fault)
             except Exception:  # noqa: BLE001 - a bug here must not end the traces of all that follows
@@ -161,6 +163,12 @@ def _span(ended: _Ended) -> Span:
 _STAGE_OF = dict(_STAGES.values())
 
 
+def _visits(connection: Connection, ended: _Ended) -> tuple[Visit | None, list[Visit]]:
+    """The visit that a run belongs to, and those of other addresses that gave the bytes it was at, too."""
+    visit, file_id = _visit(connection, ended), ended[0].facts["args"].get("file_id")
+    return visit, visits.also_gave(connection, file_id, visit, _MOST_LINKS) if visit and file_id else []
+
+
 def _visit(connection: Connection, ended: _Ended) -> Visit | None:
     """The visit that a run belongs to; None: it is not about one file, or that was removed."""
     run, event, _, _ = ended
@@ -179,6 +187,6 @@ def _is_root(ended: _Ended, visit: Visit | None) -> bool:
     return visit is None or (run.facts["step"] == "download" and event not in _UNANSWERED)
 
 
-def _name(visit: Visit | None) -> bytes | None:
-    """What the ids of a trace are made of, the same in every process; None: any ids will do."""
-    return hashlib.sha256(f"{visit[0]}:{visit[1]}".encode()).digest() if visit else None
+def _name(visit: Visit) -> bytes:
+    """What the ids of a trace are made of, the same in every process."""
+    return hashlib.sha256(f"{visit[0]}:{visit[1]}".encode()).digest()

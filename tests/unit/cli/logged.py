@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 
 @pytest.fixture
@@ -19,4 +18,3 @@ def unlogged() -> Iterator[None]:
                 handler.close()
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()

@@ -26,7 +26,10 @@ def test_orders_nobody_can_have_meant_are_refused(ids: Any, *, everything: bool,
         control._meant(ids, everything, **_NOTHING | equal)
 
 
-@pytest.mark.parametrize(("name", "value", "near"), [("step", "parsing", "parse"), ("outcome", "gon", "gone")])
+_NEAR = [("step", "parsing", "parse"), ("outcome", "gon", "gone"), ("reason", "stall", "stalled")]
+
+
+@pytest.mark.parametrize(("name", "value", "near"), _NEAR)
 def test_a_condition_that_no_job_can_meet_is_refused_with_the_near_miss(name: str, value: str, near: str) -> None:
     with pytest.raises(UsageError, match=f"--{name} {value}: .* {near}"):
         control._meant(None, False, **_NOTHING | {name: value})

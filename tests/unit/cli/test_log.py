@@ -23,6 +23,7 @@ _RUN: dict[str, Any] = {
     "step": "parse",
     "host": None,
     "attempt": 2,
+    "epoch": 2,
     "worker": "w1",
     "args": {"file_id": "ab"},
 }

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.cli.logged import unlogged
 __all__ = ["unlogged"]
 
 _JOB: dict[str, Any] = {"job": 12, "step": "download", "host": "h.example"}
+_RUN = _JOB | {"epoch": 1}
 
 
 def test_an_end_is_told_with_its_outcome_its_size_and_its_host() -> None:
@@ -25,18 +27,30 @@ def test_a_retry_says_why_and_when_and_cannot_steer_a_terminal() -> None:
     assert told == "download 12 retried: unreachable stalled, again in 30 s, \\x1b[2J (h.example)"
 
 
-def test_what_begins_is_told_on_standard_error_and_progress_is_not(
+def test_an_end_is_told_with_the_time_it_took_and_a_beginning_only_to_who_looks_for_a_fault(
     capsys: pytest.CaptureFixture[str], unlogged: None
 ) -> None:
+    for level, told in (("info", ["finished"]), ("debug", ["claimed", "finished"])):
+        log.configure(load(log_level=level, log_format="json"))
+        stop = narrate()
+        events.tell(events.JOB_CLAIMED, **_RUN)
+        events.tell(events.JOB_FINISHED, **_RUN, outcome=Outcome.OK)
+        stop()
+        events.tell(events.JOB_FINISHED, **_RUN, outcome=Outcome.OK)
+        out, err = capsys.readouterr()
+        assert out == ""
+        lines = [json.loads(line) for line in err.splitlines()]
+        assert [line["event"].removeprefix("job.") for line in lines] == told
+        assert 0 <= lines[-1]["seconds"] < 60
+        assert lines[-1]["text"].startswith("download 12 finished: ok, 0.0 s")
+
+
+def test_an_end_of_what_another_process_began_has_no_time(capsys: pytest.CaptureFixture[str], unlogged: None) -> None:
     log.configure(load(log_format="text"))
     stop = narrate()
-    events.tell(events.JOB_CLAIMED, **_JOB | {"host": None})
-    events.tell(events.JOB_PROGRESSED, **_JOB)
+    events.tell(events.JOB_RESCUED, **_RUN, delay_seconds=30.0)
     stop()
-    events.tell(events.JOB_CLAIMED, **_JOB)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert [line[20:] for line in err.splitlines()] == ["download 12 claimed"]
+    assert capsys.readouterr().err[20:] == "download 12 rescued: again in 30 s (h.example)\n"
 
 
 def test_a_worker_says_in_words_what_it_takes(capsys: pytest.CaptureFixture[str], unlogged: None) -> None:

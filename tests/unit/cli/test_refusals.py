@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app
+from glimmr import app, fleet
 from glimmr.errors import UsageError
 from glimmr.scan.sources.listing import check_list
 from glimmr.settings import Settings
@@ -82,3 +82,9 @@ def test_looking_into_a_folder_in_which_nothing_can_be_written_is_refused(
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write everywhere
     with pytest.raises(UsageError, match=r"ask as its owner.*`prices` and `sql`"):
         app.status(settings)
+
+
+def test_a_database_of_another_make_is_refused_before_a_store_is_asked_for(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, database_url="mysql://u@h/glimmr")
+    with pytest.raises(UsageError, match="GLIMMR_DATABASE_URL is not a fleet's: it looks like postgresql://"):
+        fleet.is_fleet(settings)

@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from glimmr.jobs.rescues import rescues
 from glimmr.jobs.steady import Steady
 from glimmr.outcomes import Outcome
 from glimmr.stores.database import Connection, Database, migrate, sqlite_url
-from tests.unit.jobs.toys import Toy, history, put, retry_after, row, take, work_off
+from tests.unit.jobs.toys import QUICK, Toy, history, put, retry_after, row, take, work_off
 
 OK = Result(outcome=Outcome.OK)
 # Of the process, not of its database: once is enough.
@@ -172,6 +174,24 @@ def test_a_job_due_after_the_patience_is_left_in_the_ledger(database: Database) 
     asyncio.run(work_off(database, {"toy": Toy(do)}, decide=retry_after(600)))
     assert time.monotonic() - started < 10
     assert row(database, job_id)["state"] == "ready"
+
+
+def test_a_worker_that_is_to_end_when_idle_says_for_how_long_it_has_nothing_to_do(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(database, *(NewJob(step="toy", args={"n": n}, delay_seconds=n * 60.0) for n in (0, 1, 1.5, 10)))
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        terms = replace(QUICK, patience_seconds=120.0)
+        working = asyncio.create_task(work_off(database, {"toy": Toy()}, terms=terms, stop=stop))
+        await until(lambda: "nothing to do" in caplog.text)
+        stop.set()
+        await working
+
+    asyncio.run(until_told())
+    told = r"nothing to do for (5\d|60) s: the first of 2 jobs .* is due at \d\d:\d\d:\d\d UTC .* later than in 120 s"
+    assert re.search(told, caplog.text)
 
 
 def test_the_last_attempt_gives_up_whatever_the_schedule_says(database: Database, told: list[str]) -> None:

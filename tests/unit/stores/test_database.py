@@ -318,3 +318,9 @@ def test_a_lock_makes_its_folder(tmp_path: Path) -> None:
     lock.release()
     lock.release()
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_database_that_does_not_answer_is_told_without_a_link_to_a_librarys_pages(tmp_path: Path) -> None:
+    (tmp_path / "glimmr.sqlite").write_bytes(b"no database at all" * 999)
+    with pytest.raises(DatabaseFault, match=r"glimmr\.sqlite does not answer: file is not a database$"):
+        Database(sqlite_url(tmp_path / "glimmr.sqlite")).check()

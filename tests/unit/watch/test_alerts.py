@@ -95,6 +95,30 @@ def test_less_than_999_of_1000_in_a_day(watched: Watched) -> None:
     clears(watched, "success_low", 86_400)
 
 
+def read(watched: Watched, outcome: Outcome, count: int, charges: int, ago: float = 3600.0) -> None:
+    """So many files that were read."""
+    when = watched.now - timedelta(seconds=ago)
+    with_prices = {"outcome": outcome, "charges": charges, "parsed_at": when}
+    ids = [f"{outcome}-{charges}-{n}" for n in range(count)]
+    rows = [{"file_id": one, "bytes": 1, "blob_key": one} | with_prices for one in ids]
+    watched.database.write(lambda c: c.execute(snapshots.insert(), rows))
+
+
+def test_most_files_of_a_day_without_prices(watched: Watched) -> None:
+    read(watched, Outcome.NO_PRICE_TABLE, 10, charges=0)
+    assert watched.look() == []  # ten are too few to judge by
+    read(watched, Outcome.OK, 10, charges=9)
+    assert watched.look() == []  # 10 of 20 is half, and not more
+    read(watched, Outcome.UNPARSEABLE, 1, charges=0)
+    assert fires(watched, "no_prices")["seen"] == "11 of the 21 files read in a day gave no price"
+    clears(watched, "no_prices", 86_400)
+
+
+def test_a_single_file_that_is_called_ok_and_has_no_price(watched: Watched) -> None:
+    read(watched, Outcome.OK, 1, charges=0)
+    assert "1 of the 1 files" in fires(watched, "no_prices")["seen"]
+
+
 def test_the_days_rate_is_not_judged_by_failures_whose_successes_are_no_longer_kept(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

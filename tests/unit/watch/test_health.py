@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,6 +59,36 @@ def test_what_is_asked_of_a_database_that_is_down_is_unknown_not_broken() -> Non
     assert found["database"] == ("fail", "the disk is gone")
     assert found["queues"] == found["jobs"] == ("warn", "not known while the database is down")
     assert found["disk"] == ("pass", "")
+
+
+def test_what_one_has_just_looked_at_another_does_not_ask_again() -> None:
+    begun, thaw, asked = threading.Event(), threading.Event(), list[str]()
+
+    def slow() -> Seen:
+        asked.append("blobs")
+        begun.set()
+        thaw.wait(30)
+        return Seen(Status.WARN, "slow")
+
+    checkup = Checkup({"blobs": slow, "disk": lambda: asked.append("disk") or Seen()}, fresh_seconds=60.0)
+    assert [one.component for one in checkup.look(only=("disk",))] == ["disk"]
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(checkup.look)
+        assert begun.wait(30)
+        second = threads.submit(checkup.look)  # while the first one still waits for an answer
+        assert [one.component for one in checkup.latest] == ["disk"]  # which waits for neither
+        thaw.set()
+        assert first.result() == second.result() == checkup.look() == checkup.latest
+    assert sorted(asked) == ["blobs", "disk"]
+
+
+def test_a_look_at_some_keeps_what_is_known_of_the_others() -> None:
+    checkup = Checkup({"database": Seen, "blobs": fail, "disk": Seen})
+    checkup.look()
+    assert [one.component for one in checkup.look(only=("disk",))] == ["disk"]
+    assert [(one.component, one.status) for one in checkup.latest] == [
+        ("database", "pass"), ("blobs", "fail"), ("disk", "pass"),
+    ]  # fmt: skip
 
 
 def test_since_is_when_it_became_so() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from glimmr.jobs import figures, ledger
@@ -9,6 +10,7 @@ from glimmr.jobs.job import Terms
 from glimmr.outcomes import MEANINGS, Fault, Outcome
 from glimmr.stores import tally
 from glimmr.stores.database import Connection, Database
+from glimmr.watch.alerts import MOST_EMPTY
 from glimmr.watch.health import Seen, Status, with_status
 
 _QUARTER_SECONDS, _DAY_SECONDS = 900.0, 86_400.0
@@ -16,7 +18,6 @@ _OVERDUE_SECONDS = 30.0
 _BACKLOG = 1_000
 _LEAST_JOBS, _MOST_FAILED = 20, 0.05
 _LEAST_JOBS_A_DAY, _LEAST_SUCCESS = 1_000, 0.999
-_MOST_EMPTY = 0.5
 _MOST_NAMED = 10
 
 
@@ -109,7 +110,12 @@ def jobs(database: Database) -> Seen:
 
 def files(database: Database) -> Seen:
     """Whether what was read in a day gave prices: red where the data is empty although the jobs ended well."""
-    read = database.read(lambda connection: tally.read_lately(connection, _DAY_SECONDS))
+
+    def look(connection: Connection) -> list[dict[str, Any]]:
+        now, _ = figures.clock(connection)
+        return tally.read_since(connection, now - timedelta(seconds=_DAY_SECONDS))
+
+    read = database.read(look)
     total, empty = sum(row["files"] for row in read), sum(row["empty"] for row in read)
     by_class = Counter[str]()
     for row in read:
@@ -126,7 +132,7 @@ def files(database: Database) -> Seen:
     if untrue:
         seen = with_status(seen, Status.FAIL, f"{untrue:,} files are called ok and gave no price: a bug of ours")
     if empty:
-        status = Status.FAIL if empty > _MOST_EMPTY * total else Status.WARN
+        status = Status.FAIL if empty > MOST_EMPTY * total else Status.WARN
         seen = with_status(seen, status, f"{empty:,} of {total:,} files read in the last 24 hours gave no price")
     return seen
 
