@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from glimmr.world import File, PraRules, World, serve_in_thread, world
 from glimmr.world.known import in_roster
 from glimmr.world.pages import linked
@@ -105,3 +107,11 @@ def test_a_scan_that_is_interrupted_ends_130_and_the_next_one_goes_on(tmp_path: 
         stopped = json.loads(printed)
         assert (stopped["interrupted"], stopped["answered"], stopped["waiting"]["scan"]) == (True, 0, 1)
         assert line.summary("scan", "--state", "VT", env=env)["listed"] == 1
+
+
+@pytest.mark.long
+def test_the_demo_knows_who_of_the_roster_publishes_and_who_does_not(tmp_path: Path) -> None:
+    env = line.environment()
+    line.glimmr("demo", "--hospitals", "3", "--data", tmp_path, env=env, exit_code=None)
+    states = line.summary("coverage", "--data", tmp_path, env=env)["states"]
+    assert {one["state"]: one["roster"] for one in states} == {"ME": 1, "NH": 1, "VT": 1}

@@ -19,7 +19,9 @@ REMEMBERED = {
     "hospitals": "SELECT hospital_id, ccn, name, state, npis, website, domain, exempt_reason FROM hospitals",
     "sightings": "SELECT sightings.source, place, url, hospital_id, gone_at IS NULL AS live"
     " FROM sightings JOIN price_files USING (price_file_id)",
-    "links": "SELECT url, hospital_id, match_method FROM price_file_hospitals JOIN price_files USING (price_file_id)",
+    # Which likeness told a hospital first is that of whichever of its sites was asked first.
+    "links": "SELECT url, hospital_id, match_method IN ('ccn', 'source') AS is_own_word"
+    " FROM price_file_hospitals JOIN price_files USING (price_file_id)",
     "answers": "SELECT source, place, outcome, found, listed FROM source_answers",
     "changes": "SELECT price_file_id, what FROM address_changes",
 }

@@ -16,6 +16,7 @@ _CODE = "27447"  # total knee replacement: most hospitals of the demo world publ
 _SHOWN = 12
 # The simulated servers answer in milliseconds, so an afternoon of patience fits into seconds.
 _HURRY: dict[str, Any] = {
+    "sources": "cms_roster,pra",  # so that `coverage` knows who there is
     "pra_delay_seconds": 0.0,
     "header_timeout_seconds": 5.0,
     "stall_seconds": 2.0,
@@ -34,6 +35,7 @@ def demo(
     """Run the line over a simulated world on loopback: nothing is asked outside of this machine."""
     from glimmr import app
     from glimmr.cli import show
+    from glimmr.cli.asked import sources_asked
     from glimmr.cli.options import load
     from glimmr.cli.walk import exit_code, run_line
     from glimmr.world.build import world
@@ -41,8 +43,8 @@ def demo(
     states = sorted({hospital.state for hospital in world(seed, hospitals, "demo").hospitals})
     typer.echo(f"a simulated world of {hospitals} hospitals in {', '.join(states)} is served on 127.0.0.1")
     with _served(hospitals, seed) as given:
-        settings = load(data=data, **_HURRY, **given)
-        asked = [("pra", state) for state in states]
+        settings = load(data=data, **(given | _HURRY))
+        asked = sources_asked(settings, states, all_states=False)
         summary = run_line(settings, asked, limit=None, refresh=False, as_json=False)
     if summary["interrupted"]:
         sys.exit(exit_code(summary))

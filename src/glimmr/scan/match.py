@@ -14,7 +14,7 @@ _SURE = 0.65  # a name of this likeness is enough with the state, where it is th
 _LIKE = 0.4  # and this one in the same house
 _ALONE = 0.97  # without any place: all but the same name, and none in the country near it
 _MARGIN = 0.2  # by so much the next best must be worse
-_MARGIN_OF_SAME = 0.1  # and this much, where the name is the very same
+_MARGIN_OF_SAME = 0.1  # and this much where the name is the very same; with a place, by anything
 _MOST_SHOWN = 5
 _LICENCE, _NPI = 0.98, 0.97  # a typing error in a number is rarer than this
 
@@ -163,7 +163,8 @@ def _clear(method: str, near: list[tuple[float, str]], enough: float) -> Match |
     if not near or near[0][0] < enough:
         return NoMatch(reason=NOBODY, candidates=_shown(near))
     (score, key), *others = near
-    if others and score - others[0][0] < (_MARGIN_OF_SAME if score == 1 else _MARGIN):
+    margin = _MARGIN if score < 1 else _MARGIN_OF_SAME if method == "name" else 0.0
+    if others and (others[0][0] == score or score - others[0][0] < margin):
         return NoMatch(reason="more than one hospital is like it", candidates=_shown(near))
     return Match(hospital_id=key, method=method, score=round(score, 3))
 

@@ -177,3 +177,16 @@ def test_every_hospital_of_the_roster_is_found_again_in_its_own_house(roster: Ca
         outcomes["none" if isinstance(found, NoMatch) else str(found.hospital_id == wanted.hospital_id)] += 1
     assert outcomes["False"] == 0
     assert outcomes["True"] / outcomes.total() > 0.99
+
+
+def test_who_is_called_just_so_is_meant_though_another_is_but_for_a_common_word() -> None:
+    names = ["MINOT HEALTH CENTER", "MINOT HEALTH CENTER NORTH"]
+    names += [f"HILL{at} MEDICAL {'NORTH' if at % 2 else 'CENTER'}" for at in range(40)]
+    known = Candidates(
+        Candidate(hospital=Hospital(hospital_id=f"3500{at:02}", name=name, state="ND", city="MINOT"))
+        for at, name in enumerate(names)
+    )
+    assert known.likeness(("Minot Health Center North",), "350000") > 0.9
+    meant = match(Claim(names=("Minot Health Center North",), state="ND"), known)
+    assert isinstance(meant, Match)
+    assert (meant.hospital_id, meant.score) == ("350001", 1.0)
