@@ -41,16 +41,15 @@ def parse(
     return read_file(path, to, file_id=file_id, limits=limits, tell=tell, version=PARSER_VERSION)
 
 
-def inspect(path: Path, rows: int = 5, near: Path | None = None) -> Look:
+def inspect(path: Path, rows: int = 5, *, near: Path | None = None, seconds: float = 0.4) -> Look:
     """What the head of a file shows, in well under a second whatever its size; at most `rows` of its rows.
 
     A folder for what it needs meanwhile is made, and removed again, in `near`; None: where the system has such.
-
     Raises StorageFault when it cannot be read.
     """
     from glimmr.parse.look import look  # noqa: PLC0415 - as heavy as the parser
 
-    return look(path, rows, PARSER_VERSION, near)
+    return look(path, rows, PARSER_VERSION, near, seconds)
 
 
 def parse_in_child(
@@ -61,8 +60,8 @@ def parse_in_child(
         return parse(Path(path), Path(to), file_id=file_id, limits=Limits(**limits), tell=tell).as_dict()
 
 
-def inspect_in_child(tell: Callable[..., None], *, path: str) -> dict[str, Any]:
+def inspect_in_child(tell: Callable[..., None], *, path: str, seconds: float) -> dict[str, Any]:
     """The report of `inspect` for a child process, as plain JSON types."""
     del tell
     with lean():
-        return inspect(Path(path), 0, Path(path).parent).report.as_dict()
+        return inspect(Path(path), 0, near=Path(path).parent, seconds=seconds).report.as_dict()

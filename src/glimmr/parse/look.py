@@ -14,7 +14,6 @@ from glimmr.parse.reading import read_file
 from glimmr.sniff import HEAD_BYTES, Kind, sniff
 
 _BLOCK_BYTES = 256 * 1024
-_SECONDS = 0.4
 _OF_CHARGE = (
     "source_pos", "description", "code", "code_type", "setting", "gross_charge", "discounted_cash", "min_negotiated",
     "max_negotiated",
@@ -25,8 +24,8 @@ _OF_RATE = (
 )  # fmt: skip
 
 
-def look(path: Path, rows: int, version: str, near: Path | None) -> Look:
-    """Read the head of a file with the parser itself, which stops after `rows` items of each member, or 0.4 s.
+def look(path: Path, rows: int, version: str, near: Path | None, seconds: float) -> Look:
+    """Read the head of a file with the parser itself, which stops after `rows` items of each member, or some seconds.
 
     What it needs meanwhile lies in a folder in `near`; None: where the system has such.
     Raises StorageFault when the file cannot be read.
@@ -34,7 +33,7 @@ def look(path: Path, rows: int, version: str, near: Path | None) -> Look:
     kind = Kind.UNKNOWN
     with path.open("rb") as file, contextlib.suppress(ContentError):
         kind = sniff(file.read(HEAD_BYTES))
-    limits = Limits(head_items=max(1, rows), head_seconds=_SECONDS, block_bytes=_BLOCK_BYTES)
+    limits = Limits(head_items=max(1, rows), head_seconds=seconds, block_bytes=_BLOCK_BYTES)
     with tempfile.TemporaryDirectory(prefix="glimmr-", dir=near) as folder:
         # The sha256 of the whole file would take longer than the look.
         report = read_file(path, Path(folder), file_id="head", limits=limits, tell=_silent, version=version)

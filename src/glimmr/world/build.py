@@ -1,5 +1,6 @@
 """The world itself: hospitals, the hosts they publish on, and their files, all from one seed."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -252,8 +253,9 @@ def _url(random: Random, hospital: Hospital, number: int, content: Content) -> s
 
 
 def in_file_names(hospital: Hospital) -> str:
-    """Its name as files are named by it."""
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in hospital.name).lower()
+    """Its name as files are named by it: without accents."""
+    name = unicodedata.normalize("NFKD", hospital.name).encode("ascii", "ignore").decode()
+    return "".join(letter if letter.isalnum() else "-" for letter in name).lower()
 
 
 def _with_scripts(seed: int, files: tuple[File, ...], mix: Mix) -> tuple[File, ...]:
@@ -263,8 +265,11 @@ def _with_scripts(seed: int, files: tuple[File, ...], mix: Mix) -> tuple[File, .
     random.shuffle(free)
     scripted = list(files)
     for script, share in mix.scripts:
+        # Half of a small file that shows no header may hold nothing by which it is known.
+        blind = mix.partly_known and "%" in script
         for _ in range(round(share if share >= 1 else share * len(files))):
-            place = next((place for place in free if _suits(files[place], script)), None)
+            fitting = (place for place in free if _suits(files[place], script))
+            place = next((place for place in fitting if files[place].shows_header or not blind), None)
             if place is None:
                 break
             free.remove(place)
