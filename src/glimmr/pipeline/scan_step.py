@@ -159,7 +159,7 @@ class _Known:
 def _know(connection: Connection, said: Sequence[Sighting], listed: Sequence[Listed], now: datetime) -> _Known:
     """Write down what is known now of those who were named, some at a time: a roster names all there are.
 
-    Always in the order of their ids, so that two answers that name the same never wait for each other.
+    Always in the order of their ids, so that two answers that name the same do not wait in a circle.
     """
     known, ordered = _Known(), sorted(listed, key=lambda one: one.hospital.hospital_id)
     for at in range(0, max(1, len(ordered)), _AT_A_TIME):
