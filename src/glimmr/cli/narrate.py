@@ -14,7 +14,7 @@ from glimmr.cli.log_lines import EVENTS
 from glimmr.cli.show import clean, size
 from glimmr.events import Event
 
-_TOLD = (
+_ENDS = (
     events.JOB_FINISHED,
     events.JOB_RETRIED,
     events.JOB_HANDED_BACK,
@@ -29,7 +29,7 @@ _ALSO = {
     events.ALERT_FIRED: "alert fired ({alert}): {message}",
     events.ALERT_CLEARED: "alert cleared ({alert}): {message}",
 }
-_SHOWN = frozenset((*_TOLD, *_ALSO))
+_SHOWN = frozenset((*_ENDS, *_ALSO))
 _LOG = logging.getLogger(EVENTS)
 
 
@@ -53,19 +53,23 @@ class _Narrator:
 
     def hear(self, event: Event, facts: dict[str, Any]) -> None:
         """What ends, for a person to see, with the seconds it took; anything else for who looks for a fault."""
-        if event is events.JOB_CLAIMED:
-            self._began[facts["job"], facts["epoch"]] = time.monotonic()
+        seconds = self._seconds(event, facts)
         level = logging.INFO if event in _SHOWN else logging.DEBUG
         if not _LOG.isEnabledFor(level):
             return
-        if event in _TOLD:
-            began = self._began.pop((facts["job"], facts["epoch"]), None)  # None: another process had it
-            seconds = round(time.monotonic() - began, 3) if began is not None else None
+        if event in _ENDS or event is events.JOB_CLAIMED:
             facts = {"text": line_of(event, facts, seconds), **facts, "seconds": seconds}
         elif event in _ALSO:
             facts = {"text": _ALSO[event].format_map(facts | _slots(facts)), **facts}
         record = _LOG.makeRecord(EVENTS, level, "", 0, event.name, (), None, extra={"told": facts})
         _LOG.handle(record)  # `log` would look for the caller, whom no line names
+
+    def _seconds(self, event: Event, facts: dict[str, Any]) -> float | None:
+        """How long the run took that ends with this. None: none does, or another process began it."""
+        if event is events.JOB_CLAIMED:
+            self._began[facts["job"], facts["epoch"]] = time.monotonic()
+        began = self._began.pop((facts["job"], facts["epoch"]), None) if event in _ENDS else None
+        return round(time.monotonic() - began, 3) if began is not None else None
 
 
 def _slots(facts: dict[str, Any]) -> dict[str, str]:

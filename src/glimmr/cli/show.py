@@ -47,7 +47,11 @@ def clean_lines(value: Any) -> str:
 
 def why(message: Any) -> str:
     """What went wrong, as `clean`; of an address of any length as much as somebody reads."""
-    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN_OF_A_WORD]}… ({len(word[0]):,} letters)", clean(message))
+    return _with_short_words(clean(message))
+
+
+def _with_short_words(text: str) -> str:
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN_OF_A_WORD]}… ({len(word[0]):,} letters)", text)
 
 
 def size(size_bytes: float) -> str:
@@ -192,7 +196,7 @@ def money(amount: Decimal | None) -> str:
 
 def without_address(message: str | None, url: str | None) -> str:
     """What an error says, where the address that it begins with is told beside it."""
-    return why((message or "").removeprefix(f"{url}: "))
+    return _with_short_words((message or "").removeprefix(f"{url}: "))
 
 
 def prices(rows: Iterable[Any]) -> None:

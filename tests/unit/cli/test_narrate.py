@@ -5,7 +5,7 @@ import pytest
 
 from glimmr import events
 from glimmr.cli import log
-from glimmr.cli.narrate import line_of, narrate
+from glimmr.cli.narrate import _Narrator, line_of, narrate
 from glimmr.outcomes import Outcome
 from glimmr.settings import load
 from tests.unit.cli.logged import unlogged
@@ -43,6 +43,15 @@ def test_an_end_is_told_with_the_time_it_took_and_a_beginning_only_to_who_looks_
         assert [line["event"].removeprefix("job.") for line in lines] == told
         assert 0 <= lines[-1]["seconds"] < 60
         assert lines[-1]["text"].startswith("download 12 finished: ok, 0.0 s")
+        assert lines[0]["text"].startswith(f"download 12 {told[0]}")
+
+
+def test_the_moments_of_runs_that_have_ended_are_not_kept_where_nothing_is_told(unlogged: None) -> None:
+    log.configure(load(log_level="error"))
+    narrator = _Narrator()
+    for event in (events.JOB_CLAIMED, events.JOB_FINISHED):
+        narrator.hear(event, _RUN)
+    assert narrator._began == {}
 
 
 def test_an_end_of_what_another_process_began_has_no_time(capsys: pytest.CaptureFixture[str], unlogged: None) -> None:
