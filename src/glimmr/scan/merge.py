@@ -100,9 +100,11 @@ def _at_home(name: str, at_home: Candidates) -> Match | None:
 
 def of_its_site(sighting: Sighting, pointer: Pointer, at_home: Candidates) -> Sighting:
     """A guess that is nobody's name means the only hospital whose site leads to the file, until the file is read."""
+    if not pointer.guessed or sighting.method != "source":
+        return sighting
     domain = pointer.domain.removeprefix("www.")
     own = [one.hospital for one in at_home if site_of(one.hospital) == domain]
-    if not pointer.guessed or sighting.method != "source" or len(own) != 1:
+    if len(own) != 1:
         return sighting
     score = round(at_home.likeness((pointer.location_name,), own[0].hospital_id), 3)
     return replace(sighting, hospital=replace(own[0], website=None), method="domain", score=score)
