@@ -27,7 +27,7 @@ SCRIPTS = (
     "503*2, ok", "503(ra=1), ok", "429(ra=1), ok", "429(date=2), ok", "500, ok", "502, ok", "408, ok", "425, ok",
     "520, ok", "204, ok", "203, ok", "205, ok", "304, ok", "404, ok", "silent, ok", "close, ok", "garbage, ok",
     "trickle, ok", "drip(1B/s), ok", "reset@50%, ok", "reset@20%, reset@40%, reset@60%, ok", "stall@50%, ok",
-    "chunkcut@50%, ok", "len+10, ok", "size=6MiB, reset@30%, reset@60%, ok", "down(0s..2s)",
+    "chunkcut@50%, ok", "len+10, ok", "size=6MiB, reset@30%, reset@60%, ok",
     "reset@50%, 416, ok", "reset@50%, 503, ok", "cut@50%, ok", "cut@30%, cut@60%, ok", "len-50%, ok",
     # begun anew, never spliced
     "reset@50%(weak), ok", "reset@50%(bare), ok", "reset@50%(etag-flip), ok", "reset@50%, norange",
@@ -80,12 +80,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ended(files: dict[str, File], folder: Path) -> dict[str, Ended]:
     """One run over all of them at once."""
+    return _run(files, folder, retry_scale=0.0005)
+
+
+def _run(files: dict[str, File], folder: Path, retry_scale: float) -> dict[str, Ended]:
     built = replace(world(3, 1, "clean"), files=tuple(files.values()))
     with serve_in_thread(built) as server:
         given = {name.removeprefix("GLIMMR_").lower(): value for name, value in server.settings.items()}
         settings = load(
-            data=folder / "data", min_free_bytes=1, retry_scale=0.0005, max_attempts=ATTEMPTS, patience_seconds=60.0,
-            downloads=32, header_timeout_seconds=3.0, stall_seconds=2.0, **given,
+            data=folder / "data", min_free_bytes=1, retry_scale=retry_scale, max_attempts=ATTEMPTS,
+            patience_seconds=60.0, downloads=32, header_timeout_seconds=3.0, stall_seconds=2.0, **given,
         )  # fmt: skip
         rows = [(f"H {n}", "VT", f"47{n:04}", file.url) for n, file in enumerate(files.values())]
         listed = line.write_list(folder / "list.csv", rows)
@@ -115,6 +119,14 @@ def test_a_script_ends_and_costs_what_the_world_knows_it_must(
     told = [(entry["path"], entry["range"], entry["status"], entry["bytes"]) for entry in got.requests]
     assert cost.least_requests <= len(told) <= cost.most_requests, told
     assert sum(entry["bytes"] for entry in got.requests) <= cost.most_bytes, told
+
+
+def test_a_host_that_is_down_for_a_while_is_asked_until_it_is_back(tmp_path: Path) -> None:
+    script = "down(0s..2s)"
+    file = _file(script, 0)
+    got = _run({script: file}, tmp_path, retry_scale=0.02)[script]  # the third attempt is after 2.4 s or later
+    assert (got.outcome, got.reason, got.sha256) == (file.expect.outcome, file.expect.reason, file.expect.sha256)
+    assert file.expect.outcome == "ok"
 
 
 def test_what_can_be_gone_on_with_costs_no_byte_twice(ended: dict[str, Ended], files: dict[str, File]) -> None:

@@ -312,18 +312,15 @@ def test_a_database_without_a_schema_is_nothing_yet(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
-        (["database_url"], "STORE_URL"),
-        (["store_url"], "DATABASE_URL"),
-        (["redis_url"], "DATABASE_URL"),
-        (["redis_url", "database_url"], "STORE_URL"),
-        (["database_url", "store_url"], "DATABASE_URL is not a fleet's"),
+        ({"database_url": "postgresql://h/d"}, "STORE_URL"),
+        ({"store_url": "s3://b"}, "DATABASE_URL"),
+        ({"redis_url": "redis://h"}, "DATABASE_URL"),
+        ({"redis_url": "redis://h", "database_url": "postgresql://h/d"}, "STORE_URL"),
+        ({"database_url": "sqlite:///x"}, "DATABASE_URL is not a fleet's"),
     ],
 )
-def test_what_a_fleet_lacks_is_named(settings: Settings, given: list[str], missing: str) -> None:
-    with (
-        pytest.raises(UsageError, match=f"GLIMMR_{missing}"),
-        app.working(settings.model_copy(update=dict.fromkeys(given, "sqlite:///x"))),
-    ):
+def test_what_a_fleet_lacks_is_named(settings: Settings, given: dict[str, str], missing: str) -> None:
+    with pytest.raises(UsageError, match=f"GLIMMR_{missing}"), app.working(settings.model_copy(update=given)):
         pass
 
 
