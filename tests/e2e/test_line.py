@@ -4,9 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,26 +24,6 @@ def server(built: World) -> Iterator[Server]:
         yield running
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a run over every state left."""
-
-    server: Server
-    words: list[str]
-    data: Path
-    env: dict[str, str]
-    told: dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def ran(built: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    words = [word for state in sorted({hospital.state for hospital in built.hospitals}) for word in ("--state", state)]
-    data = tmp_path_factory.mktemp("ran") / "data"
-    with serve_in_thread(built) as server:
-        env = line.environment(server)
-        yield Ran(server, words, data, env, line.summary("run", *words, "--data", data, env=env))
-
-
 def _outcomes(data: Path, env: dict[str, str]) -> dict[str, tuple[str, str]]:
     done = line.glimmr("jobs", "--data", data, "--limit", "10000", "--json", env=env)
     assert json.loads(done.stdout)
@@ -54,8 +32,10 @@ def _outcomes(data: Path, env: dict[str, str]) -> dict[str, tuple[str, str]]:
     return {url: (outcome, reason) for url, outcome, reason in rows}
 
 
-def test_a_run_ends_as_the_world_knows_it_must(built: World, ran: Ran) -> None:
-    data, env, first = ran.data, ran.env, ran.told
+def test_a_run_ends_as_the_world_knows_it_must(built: World, server: Server, tmp_path: Path) -> None:
+    words = [word for state in sorted({hospital.state for hospital in built.hospitals}) for word in ("--state", state)]
+    data, env = tmp_path / "data", line.environment(server)
+    first = line.summary("run", *words, "--data", data, env=env)
     expected = {file.url: (file.expect.outcome, file.expect.reason) for file in built.files}
     assert _outcomes(data, env) == expected
     truth = {file.expect.sha256: file.expect for file in built.files if file.expect.outcome == "ok"}
@@ -68,13 +48,15 @@ def test_a_run_ends_as_the_world_knows_it_must(built: World, ran: Ran) -> None:
     assert first["ours"] is False
     assert first["success_rate"] == 1.0
     assert line.leftovers(data) == []
+    _must_name_hospital_state_payer_amount_date_and_cell(data, env, built.hospitals[0].state)
+    _must_open_without_glimmr(data, env)
 
-    before = sum(entry["bytes"] for entry in ran.server.log if entry["host"].endswith(".test"))
+    before = sum(entry["bytes"] for entry in server.log if entry["host"].endswith(".test"))
     assert before > 0
-    requests = len(_file_requests(ran.server))
-    second = line.summary("run", *ran.words, "--data", data, env=env)
+    requests = len(_file_requests(server))
+    second = line.summary("run", *words, "--data", data, env=env)
     assert second["download"] == {"files": 0, "bytes": 0, "failed": 0}
-    assert len(_file_requests(ran.server)) == requests
+    assert len(_file_requests(server)) == requests
     assert second["counts"] == first["counts"]
 
 
@@ -82,8 +64,7 @@ def _file_requests(server: Server) -> list[dict[str, object]]:
     return [entry for entry in server.log if not entry["host"].startswith("pts.")]
 
 
-def test_prices_name_hospital_state_payer_amount_date_and_cell(built: World, ran: Ran) -> None:
-    data, env, state = ran.data, ran.env, built.hospitals[0].state
+def _must_name_hospital_state_payer_amount_date_and_cell(data: Path, env: dict[str, str], state: str) -> None:
     words = ("prices", "27447", "--state", state, "--data", data)
     shown = line.glimmr(*words, "--json", "--limit", "5000", env=env)
     rows = json.loads(shown.stdout)["rows"]
@@ -95,8 +76,7 @@ def test_prices_name_hospital_state_payer_amount_date_and_cell(built: World, ran
     assert "unknown code" in nothing.stdout
 
 
-def test_the_lake_opens_without_glimmr(ran: Ran) -> None:
-    data, env = ran.data, ran.env
+def _must_open_without_glimmr(data: Path, env: dict[str, str]) -> None:
     query = (
         "SELECT h.state, count(*) AS charges FROM charges JOIN file_hospitals AS h USING (file_id)"
         " GROUP BY ALL ORDER BY ALL"
