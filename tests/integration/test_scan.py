@@ -49,7 +49,7 @@ def must_be_as_the_truth_says(database: Database, server: Server) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("server", [300, pytest.param(5000, marks=LONG)], indirect=True)
+@pytest.mark.parametrize("server", [118, pytest.param(5000, marks=LONG)], indirect=True)
 def test_a_scan_finds_exactly_what_can_be_found(server: Server, tmp_path: Path) -> None:
     settings = scanning.settings_of(server, tmp_path, pra_requests=ROOMY.requests)
     scanning.scan(settings)

@@ -129,7 +129,7 @@ def test_a_roster_that_is_a_bomb_ends_in_an_error_of_its_kind(body: bytes, error
     with growth() as grown, pytest.raises(error):
         roster({ROSTER: answer(body), f"{ROSTER}/download": answer(body)})
     assert grown() < MOST_MEMORY
-    assert time.process_time() - began < 6  # it was 15, when all of a site were looked through for each
+    assert time.process_time() - began < 9  # it was 15, when all of a site were looked through for each
 
 
 def test_a_list_of_datasets_of_50_mb_is_read() -> None:
@@ -166,5 +166,5 @@ def test_a_text_of_very_many_locations_is_remembered_in_time_also_again(database
     began = time.process_time()
     for _ in range(2):
         database.write(lambda connection: remember(connection, "cms_hpt", "h.test", said, NOW))
-    assert time.process_time() - began < 6  # it was 15, when all of a site were looked through for each
+    assert time.process_time() - began < 9  # it was 15, when all of a site were looked through for each
     assert len(rows(database, "SELECT hospital_id FROM hospitals")) == MOST_RECORDS
