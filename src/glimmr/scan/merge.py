@@ -58,8 +58,7 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, ev
     the site's hospitals are all in one, it is taken for that, unless `everywhere`. A file's header that says where its
     hospital is means that one, whoever's site leads to it.
     """
-    states = {one.hospital.state for one in at_home}
-    state = pointer.state or (next(iter(states)) if len(states) == 1 else None)
+    state = pointer.state or (next(iter(at_home.states)) if len(at_home.states) == 1 else None)
     name, zip_text = pointer.location_name, zip_code(pointer.address or "")
     where = pointer.state if everywhere else state
     own = None if pointer.state or pointer.address else _at_home(name, at_home)

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import islice, permutations
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ROSTER, CATALOG, ENROLLED = "/roster", "/data.json", "/enrolled"
 ROW = {"facility_id": "470001", "facility_name": "CENTRAL VERMONT MEDICAL CENTER", "state": "VT"}
 MOST_MEMORY = 700 * 2**20
+TREES = ("Alder", "Birch", "Cedar", "Elm", "Hazel", "Maple", "Oak", "Willow")
 
 
 @contextmanager
@@ -151,8 +153,17 @@ def test_a_roster_that_sends_in_circles_ends_in_an_error_of_its_kind() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_text_of_ten_thousand_locations_is_remembered_in_time_also_again(database: Database) -> None:
-    text = "".join(f"location-name: Saint Mary {n} Hospital\nmrf-url: http://h.test/{n}.csv\n" for n in range(10_000))
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([f"Saint Mary {n} Hospital" for n in range(10_000)], id="numbered"),
+        pytest.param([" ".join(some) for some in islice(permutations(TREES), 10_000)], id="of the same words"),
+    ],
+)
+def test_a_text_of_ten_thousand_locations_is_remembered_in_time_also_again(
+    database: Database, names: Sequence[str]
+) -> None:
+    text = "".join(f"location-name: {name}\nmrf-url: http://h.test/{n}.csv\n" for n, name in enumerate(names))
     records = read_hpt(text.encode()).records
     assert len(records) == MOST_RECORDS
     said = Scanned(
