@@ -59,15 +59,21 @@ def _asked(lead: Lead, web: Web, look: Looks, at_home: Collection[str]) -> Itera
         yield Skipped(record=shown, reason=f"a link to what cannot be looked at: {type(error).__name__}")
         return
     pointers = list(islice(_of_header(lead, report), _MOST_LOCATIONS))
-    if not pointers and report.outcome not in (Outcome.OK, Outcome.INCOMPLETE):
+    is_price_file = report.outcome in (Outcome.OK, Outcome.INCOMPLETE)
+    if not pointers and is_price_file:
+        pointers = _by_name(lead, at_home)
+    if pointers:
+        yield answered(lead.url, reply, "price_file")
+        yield from pointers
+    elif reply.is_cut:
+        yield answered(lead.url, reply, "unread")
+        yield Skipped(record=shown, reason="a link to what breaks off before it says what it is")
+    elif is_price_file:
+        yield answered(lead.url, reply, "nameless")
+        yield Skipped(record=shown, reason="a price file that does not say whose it is")
+    else:
         yield answered(lead.url, reply, report.reason)
         yield Skipped(record=shown, reason=f"a link to no price file: {report.reason}")
-        return
-    pointers = pointers or _by_name(lead, at_home)
-    yield answered(lead.url, reply, "price_file" if pointers else "nameless")
-    yield from pointers
-    if not pointers:
-        yield Skipped(record=shown, reason="a price file that does not say whose it is")
 
 
 def _of_header(lead: Lead, report: FileReport) -> Iterator[Pointer]:
