@@ -118,7 +118,7 @@ class Candidates:
     def near(self, names: Iterable[str], address: str | None, state: str) -> set[str]:
         """Those in the same house, and those that share one of the rarest words. An empty `state` is any.
 
-        Of a name of common words: those that share them all, or where these are too many, those that are called just so.
+        Of a name of common words those that share them all, or where these are too many, those that are called just so.
         """
         house = street(address or "")
         found = set(self._ids.get(("house", state, *house), ())) if house else set[str]()

@@ -10,13 +10,12 @@ from glimmr.model import FileReport, Lead, Pointer, Skipped, Tried
 from glimmr.net import normalise, redact
 from glimmr.outcomes import Outcome
 from glimmr.scan.identity import is_name
-from glimmr.scan.match import claims_of
+from glimmr.scan.match import MOST_LOCATIONS, claims_of
 from glimmr.scan.source import Web
 from glimmr.scan.visits import answered, failed
 
 BEGINNING_BYTES = 128 * 1024  # a header stands in the first few
 _MOST_ASKED = 25  # of one site
-_MOST_LOCATIONS = 500  # of one file; the most that were seen are 185
 _OTHER_LIST = 1  # the rank of a link that says so
 _PRESCRIBED = re.compile(r"\d{2}-?\d{7}(?:-\d{10})?_(.+)_standardcharges\.", re.IGNORECASE)  # 45 CFR 180.50(d)(5)
 
@@ -58,7 +57,7 @@ def _asked(lead: Lead, web: Web, look: Looks, at_home: Collection[str]) -> Itera
         yield answered(lead.url, reply, "unread")
         yield Skipped(record=shown, reason=f"a link to what cannot be looked at: {type(error).__name__}")
         return
-    pointers = list(islice(_of_header(lead, report), _MOST_LOCATIONS))
+    pointers = list(islice(_of_header(lead, report), MOST_LOCATIONS))
     is_price_file = report.outcome in (Outcome.OK, Outcome.INCOMPLETE)
     if not pointers and is_price_file:
         pointers = _by_name(lead, at_home)

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from glimmr.errors import BadRedirect, FileTooLarge, ProtocolError
-from glimmr.model import Found, Hospital, Listed, Pointer, Skipped
+from glimmr.model import Found, Header, Hospital, Known, Listed, Pointer, Skipped
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_step import remember
 from glimmr.scan import Scanned, scan
 from glimmr.scan.hpt_text import MOST_RECORDS, read_hpt
 from glimmr.scan.identity import hospital_id
+from glimmr.scan.match import Match, verify
+from glimmr.scan.merge import candidates_of
 from glimmr.scan.rows import BrokenList
 from glimmr.scan.rows import rows as rows_of
 from glimmr.scan.sources.cms_roster import CmsRoster
@@ -179,3 +181,14 @@ def test_a_text_of_ten_thousand_locations_is_remembered_in_time_also_again(
         database.write(lambda connection: remember(connection, "cms_hpt", "h.test", said, NOW))
     assert time.process_time() - began < 20
     assert len(rows(database, "SELECT hospital_id FROM hospitals")) == MOST_RECORDS
+
+
+@pytest.mark.timeout(60)
+def test_a_header_of_a_hundred_thousand_locations_is_held_against_hundreds_of_hospitals_in_time() -> None:
+    called = [f"Saint Mary {n} Hospital" for n in range(200)]
+    hospitals = [Hospital(hospital_id=name, name=name, state="VT") for name in called]
+    known = candidates_of(Known(hospital=one, sources=("cms_hpt",)) for one in hospitals)
+    header = Header(location_names=(called[0], *(f"Elsewhere {n} Clinic" for n in range(100_000))), license_state="VT")
+    began = time.process_time()
+    assert [one.hospital.name for one in known if isinstance(verify(header, one, known), Match)] == called[:1]
+    assert time.process_time() - began < 20
