@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import islice, permutations
+from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -181,6 +183,18 @@ def test_a_text_of_ten_thousand_locations_is_remembered_in_time_also_again(
         database.write(lambda connection: remember(connection, "cms_hpt", "h.test", said, NOW))
     assert time.process_time() - began < 20
     assert len(rows(database, "SELECT hospital_id FROM hospitals")) == MOST_RECORDS
+
+
+def test_a_name_that_is_one_word_of_kilobytes_costs_nothing(database: Database) -> None:
+    endless = "".join(Random(1).choices(ascii_lowercase, k=4000))
+    said = Scanned(
+        listed=tuple(
+            Listed(hospital=Hospital(hospital_id=ccn, ccn=ccn, name=name, state="VT"), source="cms_roster")
+            for ccn, name in (("470001", "Grace Cottage"), ("470002", f"{endless} Hospital"))
+        )
+    )
+    database.write(lambda connection: remember(connection, "cms_roster", "all", said, NOW))
+    assert len(rows(database, "SELECT hospital_id FROM hospitals")) == 2
 
 
 @pytest.mark.timeout(60)
