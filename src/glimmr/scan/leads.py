@@ -16,6 +16,7 @@ from glimmr.scan.visits import answered, failed
 
 BEGINNING_BYTES = 128 * 1024  # a header stands in the first few
 _MOST_ASKED = 25  # of one site
+BEYOND = f"a link beyond the {_MOST_ASKED} likeliest of its site"
 _OTHER_LIST = 1  # the rank of a link that says so
 _PRESCRIBED = re.compile(r"\d{2}-?\d{7}(?:-\d{10})?_(.+)_standardcharges\.", re.IGNORECASE)  # 45 CFR 180.50(d)(5)
 
@@ -36,7 +37,7 @@ def proven(
         if lead.rank <= _OTHER_LIST:
             yield Skipped(record=redact(lead.url), reason="a link that says it leads to another list")
         elif asked == _MOST_ASKED:
-            yield Skipped(record=redact(lead.url), reason=f"a link beyond the {_MOST_ASKED} likeliest of its site")
+            yield Skipped(record=redact(lead.url), reason=BEYOND)
         else:
             asked += 1
             yield from _asked(lead, web, look, at_home)

@@ -185,6 +185,18 @@ def test_what_a_link_of_a_page_gave_is_not_over_because_it_is_not_reached(
     assert said.whole is whole
 
 
+@pytest.mark.parametrize(("links", "whole"), [(25, True), (26, False)])
+def test_what_a_site_named_before_is_not_over_because_it_is_not_among_the_likeliest_today(
+    look: Looks, links: int, whole: bool
+) -> None:
+    page = "<!doctype html>" + "".join(f'<a href="/{n}.csv">{n}</a>' for n in range(links))
+    scripts = {"/": answer(page.encode()), **{f"/{n}.csv": answer(b"", "404 No") for n in range(links)}}
+    with HttpServer(scripts) as server, closing(client()) as asking:
+        web = RunWeb(asking, lambda **_: None, 60)
+        said = scan("page", Page(), server.url(), web, lambda leads: proven(leads, web, look, ()))
+    assert said.whole is whole
+
+
 def test_a_header_of_locations_without_number_names_as_many_as_are_meant(look: Looks) -> None:
     places = {f"Hospital {n}": f"{n} Main St, Barre, VT 05641" for n in range(2000)}
     assert len(pointers(asked(look, {"/all.csv": answer(csv(places))}))) == 500
