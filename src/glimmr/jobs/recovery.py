@@ -6,8 +6,7 @@ from typing import Any
 from glimmr.jobs import statements as sql
 from glimmr.jobs.job import Live
 from glimmr.stores.database import Connection
-
-_CHUNK = 500  # SQLite takes a limited number of parameters in one statement
+from glimmr.stores.in_parts import in_parts
 
 
 def silent_workers(connection: Connection, silence_seconds: float, *, after: str, most: int) -> list[str]:
@@ -24,8 +23,7 @@ def forget_worker(connection: Connection, worker: str, silence_seconds: float) -
 
 def live_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Those of these keys that a live job has."""
-    ordered = sorted(keys)
-    parts = (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    parts = in_parts(sorted(keys))
     return {key for part in parts for key in connection.execute(sql.LIVE_KEYS, {"keys": part}).scalars()}
 
 

@@ -16,6 +16,7 @@ class Answer:
     bytes: int
     not_modified: bool = False
     weaknesses: tuple[str, ...] = ()  # codes of model.WEAK_TRANSPORT: how it, or a redirect to it, came
+    is_cut: bool = False  # of a beginning: it broke off
 
     @property
     def etag(self) -> str | None:
@@ -40,12 +41,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A small answer, whole in memory."""
+    """A small answer in memory; whole, unless it `is_cut`, which only a beginning may be."""
 
     status: int
     final_url: str
     headers: Mapping[str, str]
     body: bytes
+    is_cut: bool = False
 
 
 def _disposition_name(header: str) -> str | None:

@@ -102,8 +102,13 @@ class Client:
         wanted = Beginning(length=most_bytes)
         request = Request(url=normalise(url), headers=wanted.headers, resume=wanted)
         answer = self._ask(request, sink, tell or silent, self._limits(None, deadline_seconds))
-        body = bytes(sink.data[:most_bytes])
-        return Reply(status=answer.status, final_url=answer.final_url, headers=answer.headers, body=body)
+        return Reply(
+            status=answer.status,
+            final_url=answer.final_url,
+            headers=answer.headers,
+            body=bytes(sink.data[:most_bytes]),
+            is_cut=answer.is_cut,
+        )
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -193,6 +198,7 @@ class Client:
         except FetchError:
             if not transfer.has_begun:
                 raise
+            transfer.is_cut = True
         finally:
             request.begun = transfer.begun
         events.tell(
@@ -358,4 +364,5 @@ def _answer(transfer: Transfer, request: Request) -> Answer:
         bytes=transfer.received_bytes,
         not_modified=not_modified,
         weaknesses=tuple(sorted(request.weaknesses)),
+        is_cut=transfer.is_cut,
     )

@@ -74,6 +74,7 @@ class Transfer:
         self.connected = False
         self.answered = False
         self.enough = False  # the rest of this body is not wanted
+        self.is_cut = False  # it ended before that, and what came of it is taken all the same
         self.raised: BaseException | None = None
         self._sink, self._limits, self._tell, self._resume = sink, limits, tell, resume
         self._asks_whether_changed, self._bandwidth = asks_whether_changed, bandwidth or Bandwidth()

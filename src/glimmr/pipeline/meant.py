@@ -34,7 +34,7 @@ def _pointed(connection: Connection, site: str, pointers: Sequence[Pointer]) -> 
     if not pointers:
         return []
     at_home = candidates_of(hospitals.at_domain(connection, site))
-    states = {one.hospital.state for one in at_home} | {one.state for one in pointers if one.state}
+    states = at_home.states | {one.state for one in pointers if one.state}
     said = [pointed(pointer, at_home, Candidates()) for pointer in pointers]
     unsure = [at for at, one in enumerate(said) if one.method == "source" or not is_same(one.score)]
     if unsure and states:

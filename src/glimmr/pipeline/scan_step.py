@@ -1,6 +1,7 @@
 """Step `scan`: ask one source about one place; an address that is due becomes a download, a site a scan of its own."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,11 +23,11 @@ from glimmr.scan.merge import Merged, candidates_of, merged, site_of, sites_name
 from glimmr.scan.source import EVERYWHERE, Said
 from glimmr.stores import catalog, hospital_words, hospitals, sightings
 from glimmr.stores.database import Connection
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.sightings import Seen
 
 _BY_STATE = ("cms_roster", "pra")  # the sources that are asked about states, who says who there is first
 BY_SITE = ("cms_hpt", "page")  # the sources that are asked about the sites that others name
-_AT_A_TIME = 500  # hospitals in memory
 
 
 def questions(sources: Collection[str], places: Sequence[str], *, everywhere: bool) -> list[tuple[str, str]]:
@@ -161,9 +162,15 @@ def _know(connection: Connection, said: Sequence[Sighting], listed: Sequence[Lis
 
     Always in the order of their ids, so that two answers that name the same do not wait in a circle.
     """
-    known, ordered = _Known(), sorted(listed, key=lambda one: one.hospital.hospital_id)
-    for at in range(0, max(1, len(ordered)), _AT_A_TIME):
-        sighted, part = said if at == 0 else (), ordered[at : at + _AT_A_TIME]
+    known = _Known()
+    by_hospital = defaultdict[str, tuple[list[Sighting], list[Listed]]](lambda: ([], []))
+    for one in said:
+        by_hospital[one.hospital.hospital_id][0].append(one)
+    for one in listed:
+        by_hospital[one.hospital.hospital_id][1].append(one)
+    for ids in in_parts(sorted(by_hospital)):
+        sighted = [one for key in ids for one in by_hospital[key][0]]
+        part = [one for key in ids for one in by_hospital[key][1]]
         told = _merged(connection, sighted, part, now)
         changed = [told.known[key] for key in sorted(told.changed)]
         hospitals.write(connection, changed, now, _domains(changed))

@@ -50,7 +50,7 @@ def _judged(connection: Connection, file_id: str, price_file_id: str | None) -> 
 
 def _write(connection: Connection, file_id: str, price_file_id: str | None, judged: Iterable[_Judged]) -> None:
     """Note it of the links that are still as they were when it was found out."""
-    still = owners.unverified(connection, file_id, price_file_id)
+    still = set(owners.unverified(connection, file_id, price_file_id))
     for one in (one for one in judged if one.link in still):
         method, score = (one.agrees.method, one.agrees.score) if one.agrees else (None, None)
         owners.verified(connection, one.link, file_id, method, score)

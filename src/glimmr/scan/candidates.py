@@ -60,6 +60,7 @@ class Candidates:
         self, known: Iterable[Candidate] = (), *, common: Mapping[str, int] | None = None, of: int = 0
     ) -> None:
         self._by_id: dict[str, Candidate] = {}
+        self.states: set[str] = set()  # in which they are
         self._ids: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._common, self._of = common, of
         self._count: Counter[str] = Counter()
@@ -72,15 +73,18 @@ class Candidates:
         key, hospital = one.hospital.hospital_id, one.hospital
         fresh = key not in self._by_id
         self._by_id[key] = one
+        self.states.add(hospital.state)
         names = [_Name.of(name) for name in one.names]
         place = frozenset((*name_words(hospital.city or ""), *name_words(PLACES.get(hospital.state, ""))))
         self._named[key] = names, place
         words = frozenset[str]().union(*(name.words for name in names))
         if fresh:
             self._count.update(words)
-        for word in words:
-            self._ids["word", "", word].add(key)
-            self._ids["word", hospital.state, word].add(key)
+        for state in ("", hospital.state):
+            for word in words:
+                self._ids["word", state, word].add(key)
+            for name in names:
+                self._ids["name", state, name.letters].add(key)
         for npi in (hospital.npis or "").split("|"):
             self._ids["npi", npi].add(key)
         for state, number in one.licences:
@@ -112,7 +116,10 @@ class Candidates:
         return self._ids.get(("licence", *licence), set())
 
     def near(self, names: Iterable[str], address: str | None, state: str) -> set[str]:
-        """Those in the same house, and those that share one of the rarest words. An empty `state` is any."""
+        """Those in the same house, and those that share one of the rarest words. An empty `state` is any.
+
+        Of a name of common words those that share them all, or where these are too many, those that are called just so.
+        """
         house = street(address or "")
         found = set(self._ids.get(("house", state, *house), ())) if house else set[str]()
         for name in names:
@@ -122,7 +129,11 @@ class Candidates:
     def _with_words(self, words: tuple[str, ...], state: str) -> set[str]:
         lists = sorted((self._ids[key] for word in words if (key := ("word", state, word)) in self._ids), key=len)
         rare = [one for one in lists[:_RAREST] if len(one) <= _MOST_NAMED]
-        return set[str]().union(*rare) if rare else set[str].intersection(*lists) if lists else set()
+        if rare or not lists:
+            return set[str]().union(*rare)
+        called_so = self._ids.get(("name", state, "".join(words)), set[str]())
+        alike = (set[str].intersection(*lists), called_so)
+        return next((some for some in alike if len(some) <= _MOST_NAMED), set[str]())
 
     def likeness(self, names: Iterable[str], hospital_id: str) -> float:
         """How like the best pair of names is, 0 to 1: the weight of shared words in that of all; rare ones weigh more.

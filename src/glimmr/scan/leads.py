@@ -10,13 +10,13 @@ from glimmr.model import FileReport, Lead, Pointer, Skipped, Tried
 from glimmr.net import normalise, redact
 from glimmr.outcomes import Outcome
 from glimmr.scan.identity import is_name
-from glimmr.scan.match import claims_of
+from glimmr.scan.match import MOST_LOCATIONS, claims_of
 from glimmr.scan.source import Web
 from glimmr.scan.visits import answered, failed
 
 BEGINNING_BYTES = 128 * 1024  # a header stands in the first few
 _MOST_ASKED = 25  # of one site
-_MOST_LOCATIONS = 500  # of one file; the most that were seen are 185
+BEYOND = f"a link beyond the {_MOST_ASKED} likeliest of its site"
 _OTHER_LIST = 1  # the rank of a link that says so
 _PRESCRIBED = re.compile(r"\d{2}-?\d{7}(?:-\d{10})?_(.+)_standardcharges\.", re.IGNORECASE)  # 45 CFR 180.50(d)(5)
 
@@ -37,7 +37,7 @@ def proven(
         if lead.rank <= _OTHER_LIST:
             yield Skipped(record=redact(lead.url), reason="a link that says it leads to another list")
         elif asked == _MOST_ASKED:
-            yield Skipped(record=redact(lead.url), reason=f"a link beyond the {_MOST_ASKED} likeliest of its site")
+            yield Skipped(record=redact(lead.url), reason=BEYOND)
         else:
             asked += 1
             yield from _asked(lead, web, look, at_home)
@@ -58,16 +58,22 @@ def _asked(lead: Lead, web: Web, look: Looks, at_home: Collection[str]) -> Itera
         yield answered(lead.url, reply, "unread")
         yield Skipped(record=shown, reason=f"a link to what cannot be looked at: {type(error).__name__}")
         return
-    pointers = list(islice(_of_header(lead, report), _MOST_LOCATIONS))
-    if not pointers and report.outcome not in (Outcome.OK, Outcome.INCOMPLETE):
+    pointers = list(islice(_of_header(lead, report), MOST_LOCATIONS))
+    is_price_file = report.outcome in (Outcome.OK, Outcome.INCOMPLETE)
+    if not pointers and is_price_file:
+        pointers = _by_name(lead, at_home)
+    if pointers:
+        yield answered(lead.url, reply, "price_file")
+        yield from pointers
+    elif reply.is_cut:
+        yield answered(lead.url, reply, "unread")
+        yield Skipped(record=shown, reason="a link to what breaks off before it says what it is")
+    elif is_price_file:
+        yield answered(lead.url, reply, "nameless")
+        yield Skipped(record=shown, reason="a price file that does not say whose it is")
+    else:
         yield answered(lead.url, reply, report.reason)
         yield Skipped(record=shown, reason=f"a link to no price file: {report.reason}")
-        return
-    pointers = pointers or _by_name(lead, at_home)
-    yield answered(lead.url, reply, "price_file" if pointers else "nameless")
-    yield from pointers
-    if not pointers:
-        yield Skipped(record=shown, reason="a price file that does not say whose it is")
 
 
 def _of_header(lead: Lead, report: FileReport) -> Iterator[Pointer]:

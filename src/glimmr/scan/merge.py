@@ -1,6 +1,6 @@
 """One hospital from what many sources say of it: who is meant, and whose word counts for which field. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,9 +23,8 @@ _FEW = 200  # hospitals of one site; the most that were seen are 185
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What sources said, as sightings of hospitals; all that is known of these, and which of them are new."""
+    """All that is known of the hospitals that were named, and which of them are new."""
 
-    sightings: tuple[Sighting, ...]
     known: dict[str, Known]
     new: frozenset[str]
     updated: frozenset[str]
@@ -58,8 +57,7 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, ev
     the site's hospitals are all in one, it is taken for that, unless `everywhere`. A file's header that says where its
     hospital is means that one, whoever's site leads to it.
     """
-    states = {one.hospital.state for one in at_home}
-    state = pointer.state or (next(iter(states)) if len(states) == 1 else None)
+    state = pointer.state or (next(iter(at_home.states)) if len(at_home.states) == 1 else None)
     name, zip_text = pointer.location_name, zip_code(pointer.address or "")
     where = pointer.state if everywhere else state
     own = None if pointer.state or pointer.address else _at_home(name, at_home)
@@ -110,7 +108,7 @@ def of_its_site(sighting: Sighting, pointer: Pointer, at_home: Candidates) -> Si
     return replace(sighting, hospital=replace(own[0], website=None), method="domain", score=score)
 
 
-def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: Iterable[Listed]) -> Merged:
+def merged(before: Mapping[str, Known], sightings: Iterable[Sighting], listed: Iterable[Listed]) -> Merged:
     """All that is known of the hospitals that were named, with `before` what was known of them until now."""
     known: dict[str, Known] = {}
     said: list[tuple[Hospital, str, tuple[str, ...]]] = [(one.hospital, one.source, ()) for one in sightings]
@@ -120,7 +118,6 @@ def merged(before: Mapping[str, Known], sightings: Sequence[Sighting], listed: I
         known[key] = _with(known.get(key) or before.get(key), hospital, source, names)
     new = frozenset(key for key in known if key not in before)
     return Merged(
-        sightings=tuple(sightings),
         known=known,
         new=new,
         updated=frozenset(key for key in known if key not in new and known[key].hospital != before[key].hospital),

@@ -7,6 +7,7 @@ from itertools import dropwhile
 
 from glimmr import events
 from glimmr.model import Found, Lead, Listed, Pointer, Skipped, Tried
+from glimmr.scan.leads import BEYOND
 from glimmr.scan.source import Said, Source, Web
 from glimmr.scan.storable import storable
 
@@ -57,13 +58,20 @@ def scan(
         listed=tuple(record for record in said if isinstance(record, Listed)),
         pointers=tuple(record for record in said if isinstance(record, Pointer)),
         tried=tuple(record for record in said if isinstance(record, Tried)),
-        whole=not leads or all(told.verdict not in _NOT_SEEN for told in _behind_its_home(said)),
+        whole=not leads or all(map(_was_seen, _behind_its_home(said))),
     )
     found = len(scanned.found) + len(scanned.pointers)
     events.tell(events.SCAN_FOUND, source=name, place=place, found=found, skipped=scanned.reasons)
     return scanned
 
 
-def _behind_its_home(said: Iterable[Said]) -> Iterable[Tried]:
-    """What was asked from the first page on: before it a site is only looked for."""
-    return dropwhile(lambda told: told.verdict != "page", (record for record in said if isinstance(record, Tried)))
+def _behind_its_home(said: Iterable[Said]) -> Iterable[Said]:
+    """What was said from the first page on: before it a site is only looked for."""
+    return dropwhile(lambda record: not isinstance(record, Tried) or record.verdict != "page", said)
+
+
+def _was_seen(record: Said) -> bool:
+    """Whether it does not leave open what is there."""
+    if isinstance(record, Tried):
+        return record.verdict not in _NOT_SEEN
+    return not isinstance(record, Skipped) or record.reason != BEYOND

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, distinct, func, select
 
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import address_changes, sightings, source_answers
 
-_CHUNK = 500
 _SINCE = (
     select(source_answers)
     .where(source_answers.c.asked_at >= bindparam("moment"))
@@ -40,8 +40,7 @@ def since(connection: Connection, moment: datetime) -> list[dict[str, Any]]:
 
 def about(connection: Connection, places: Collection[str]) -> list[dict[str, Any]]:
     """The last answer of every source about each of these places."""
-    ordered = sorted(places)
-    parts = (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    parts = in_parts(sorted(places))
     return [dict(row) for part in parts for row in connection.execute(_AT, {"places": part}).mappings()]
 
 

@@ -1,7 +1,7 @@
 """What is known of hospitals and the addresses of their price files: plain functions of the caller's transaction."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from glimmr.stores.in_parts import MOST, in_parts
 from glimmr.stores.tables import fetches, hospitals, price_file_hospitals, price_files
 from glimmr.stores.trust import TRUSTED
-
-_CHUNK = 500  # SQLite takes a limited number of parameters in one statement; and rows wait in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ def upsert(
     A replaced column keeps its old value where the new one is NULL.
     """
     statement, left = _upsert(connection.dialect.name, table, tuple(replace)), iter(rows)
-    while part := [dict(row) for row in islice(left, _CHUNK)]:
+    while part := [dict(row) for row in islice(left, MOST)]:
         connection.execute(statement, part)
 
 
@@ -87,7 +86,7 @@ def due(connection: Connection, ids: Sequence[str], now: datetime, *, refresh: b
     """Which of these addresses should be asked now: never tried, due again (with `refresh`: all that rest)."""
     statement = _REFRESH if refresh else _DUE
     rows: dict[str, Address] = {}
-    for part in _parts(ids):
+    for part in in_parts(ids):
         given: dict[str, Any] = {"ids": part} | ({} if refresh else {"now": now})
         rows |= {row["price_file_id"]: Address(**row) for row in connection.execute(statement, given).mappings()}
     return [rows[key] for key in ids if key in rows]
@@ -104,7 +103,7 @@ _CURRENT_OWNERS = (
 def current_owners(connection: Connection, ids: Sequence[str]) -> dict[str, set[tuple[Any, ...]]]:
     """Whose the current snapshots of these addresses are, as the table `file_hospitals` shows it, by file_id."""
     owners: dict[str, set[tuple[Any, ...]]] = {}
-    for part in _parts(ids):
+    for part in in_parts(ids):
         for file_id, *owner in connection.execute(_CURRENT_OWNERS, {"ids": part}):
             owners.setdefault(file_id, set()).add(tuple(owner))
     return owners
@@ -115,12 +114,8 @@ _CURRENT_FILES = select(price_files.c.current_file_id).where(_AMONG, price_files
 
 def current_files(connection: Connection, ids: Collection[str]) -> set[str]:
     """The current snapshots of these addresses."""
-    parts = _parts(sorted(ids))
+    parts = in_parts(sorted(ids))
     return {file_id for part in parts for file_id in connection.execute(_CURRENT_FILES, {"ids": part}).scalars()}
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 # -- an address's life -------------------------------------------------------------------------------------------
@@ -161,7 +156,7 @@ def hold(connection: Connection, price_file_id: str) -> bool:
 def urls_behind(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """The address behind each of these ids of addresses or of bytes; of several that gave the same bytes, the first."""
     found: dict[str, str] = {}
-    for part in _parts(sorted(ids)):
+    for part in in_parts(sorted(ids)):
         for statement in (_URL_OF_ADDRESS, _URL_OF_BYTES):
             found |= dict(connection.execute(statement, {"ids": part}).all())
     return found

@@ -1,16 +1,16 @@
 """Which words the names of hospitals have, and how common each is: plain functions of the caller's transaction."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from glimmr.stores.catalog import upsert
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import hospital_words
 
 _AMONG = hospital_words.c.word.in_(bindparam("words", expanding=True))
 _COUNT = select(hospital_words.c.word, func.count()).where(_AMONG).group_by(hospital_words.c.word)
 _WITH = select(hospital_words.c.hospital_id).where(_AMONG).distinct()
-_CHUNK = 500
 
 
 def write(connection: Connection, words: Mapping[str, Collection[str]]) -> None:
@@ -21,14 +21,9 @@ def write(connection: Connection, words: Mapping[str, Collection[str]]) -> None:
 
 def count(connection: Connection, words: Collection[str]) -> dict[str, int]:
     """How many hospitals have each of these words; those that none has are left out."""
-    return {word: of for part in _parts(words) for word, of in connection.execute(_COUNT, {"words": part})}
+    return {word: of for part in in_parts(sorted(words)) for word, of in connection.execute(_COUNT, {"words": part})}
 
 
 def with_any(connection: Connection, words: Collection[str]) -> set[str]:
     """The hospitals that have one of these words, or more."""
-    return {key for part in _parts(words) for key in connection.execute(_WITH, {"words": part}).scalars()}
-
-
-def _parts(words: Collection[str]) -> Iterator[list[str]]:
-    ordered = sorted(words)
-    return (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    return {key for part in in_parts(sorted(words)) for key in connection.execute(_WITH, {"words": part}).scalars()}

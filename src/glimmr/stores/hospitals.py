@@ -9,12 +9,12 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from glimmr.model import Hospital, Known
 from glimmr.stores.catalog import upsert
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import address_changes, hospitals, price_file_hospitals, sightings, snapshots
 from glimmr.stores.trust import proven
 
 _FIELDS = tuple(one.name for one in fields(Hospital))
 _WRITTEN = tuple(c.name for c in hospitals.c if c.name != "hospital_id")
-_CHUNK = 500
 _ALL = select(hospitals)
 _NUMBER = select(func.count()).select_from(hospitals)
 _BY_ID = _ALL.where(hospitals.c.hospital_id.in_(bindparam("ids", expanding=True))).order_by(hospitals.c.hospital_id)
@@ -55,8 +55,7 @@ _DENIED = (
 def by_id(connection: Connection, ids: Collection[str], *, hold: bool = False) -> dict[str, Known]:
     """What is known of these; with `hold`, nobody else changes them before the transaction ends."""
     statement = _BY_ID.with_for_update() if hold else _BY_ID
-    ordered = sorted(ids)
-    parts = (ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
+    parts = in_parts(sorted(ids))
     return {row.hospital_id: _known(row) for part in parts for row in connection.execute(statement, {"ids": part})}
 
 

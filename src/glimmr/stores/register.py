@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, select
 
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import (
     address_changes,
     fetches,
@@ -17,7 +18,6 @@ from glimmr.stores.tables import (
 from glimmr.stores.trust import TRUSTED
 
 _LINKS = price_file_hospitals
-_CHUNK = 500
 _ALL = select(hospitals).order_by(hospitals.c.state, hospitals.c.name, hospitals.c.hospital_id)
 _IN_STATE = _ALL.where(hospitals.c.state == bindparam("state"))
 _OF_SIGHTING = and_(
@@ -155,6 +155,5 @@ def headers(connection: Connection, file_ids: Collection[str]) -> dict[str, dict
 def _several(
     connection: Connection, statement: Select[*tuple[Any, ...]], ids: Collection[str]
 ) -> Iterator[dict[str, Any]]:
-    ordered = sorted(set(ids))
-    for at in range(0, len(ordered), _CHUNK):
-        yield from map(dict, connection.execute(statement, {"ids": ordered[at : at + _CHUNK]}).mappings())
+    for part in in_parts(sorted(set(ids))):
+        yield from map(dict, connection.execute(statement, {"ids": part}).mappings())

@@ -1,7 +1,7 @@
 """Which source named which address for which hospital, how each answered, and what that changed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from glimmr.model import Sighting
 from glimmr.stores.catalog import price_file_id, upsert
+from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import (
     address_changes,
     price_file_hospitals,
@@ -80,7 +81,6 @@ _LAST_CHANGE = (
     .order_by(address_changes.c.id.desc())
     .limit(1)
 )
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _write_addresses(connection: Connection, links: Mapping[tuple[str, str], Sig
         for (file, _), one in links.items()
     }
     upsert(connection, price_files, list(rows.values()), replace=("last_seen", "page_url", "source_bytes"))
-    for part in _parts(list(rows)):
+    for part in in_parts(list(rows)):
         connection.execute(_STAYS, {"ids": part})
 
 
@@ -305,17 +305,13 @@ def moved_to(connection: Connection, price_file_id: str) -> list[str]:
 
 
 def _several(connection: Connection, statement: Any, ids: Sequence[str]) -> list[str]:
-    return [key for part in _parts(ids) for key in connection.execute(statement, {"ids": part}).scalars()]
+    return [key for part in in_parts(ids) for key in connection.execute(statement, {"ids": part}).scalars()]
 
 
 def _pairs(connection: Connection, statement: Any, ids: Sequence[str]) -> set[tuple[str, str]]:
     """Address and hospital of the links that these addresses have already, as `statement` chooses them."""
     return {
         (row.price_file_id, row.hospital_id)
-        for part in _parts(ids)
+        for part in in_parts(ids)
         for row in connection.execute(statement, {"ids": part})
     }
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[at : at + _CHUNK] for at in range(0, len(ids), _CHUNK))

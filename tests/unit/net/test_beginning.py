@@ -42,7 +42,7 @@ def test_who_heeds_the_range_is_asked_again_on_the_same_connection() -> None:
     with HttpServer({"/": heeds}) as server, closing(client()) as asking:
         for _ in range(2):
             reply = asking.beginning(server.url(), MOST)
-            assert (reply.status, reply.body) == (206, CONTENT[:MOST])
+            assert (reply.status, reply.body, reply.is_cut) == (206, CONTENT[:MOST], False)
         assert server.connections == 1
 
 
@@ -57,7 +57,7 @@ def test_who_heeds_the_range_is_asked_again_on_the_same_connection() -> None:
 )
 def test_who_answers_with_more_is_listened_to_only_so_far(script: Script) -> None:
     reply, _ = beginning(script)
-    assert reply.body == CONTENT[:MOST]
+    assert (reply.body, reply.is_cut) == (CONTENT[:MOST], False)
 
 
 def test_13_gb_cost_no_more_than_the_beginning() -> None:
@@ -78,7 +78,8 @@ def test_what_breaks_off_has_begun_and_its_host_is_not_ill(then: str) -> None:
         closing(client(hosts=hosts)) as asking,
     ):
         for _ in range(2):
-            assert asking.beginning(server.url(), MOST).body == CONTENT[:700]
+            reply = asking.beginning(server.url(), MOST)
+            assert (reply.body, reply.is_cut) == (CONTENT[:700], True)
     assert book.standing("127.0.0.1").failures == 0
 
 

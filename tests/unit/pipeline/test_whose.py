@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glimmr.jobs.job import Result
-from glimmr.model import Hospital, Known, Listed, Sighting
+from glimmr.model import Found, Hospital, Known, Listed, Sighting
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.pipeline.scan_step import ScanStep, remember
@@ -104,6 +104,12 @@ def test_nobody_waits_for_a_header_that_was_asked_before(database: Database) -> 
     writing.join(30)
 
 
+def waits(database: Database, pids: list[int]) -> bool:
+    """Whether the first of these waits for a lock."""
+    query = f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pids[0] if pids else 0}"
+    return [row["wait_event_type"] for row in rows(database, query)] == ["Lock"]
+
+
 def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql_database_url: str) -> None:
     database = Database(postgresql_database_url)
     by_pra = Hospital(hospital_id="470004", ccn="470004", name="Grace Cottage", state="VT", website="http://h.test")
@@ -118,15 +124,11 @@ def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql
         pids.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
         remember(connection, "pra", "VT", Scanned(listed=(Listed(hospital=by_pra, source="pra"),)), NOW)
 
-    def waits() -> bool:
-        query = f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pids[0] if pids else 0}"
-        return [row["wait_event_type"] for row in rows(database, query)] == ["Lock"]
-
     threads = [threading.Thread(target=database.write, args=(work,)) for work in (first, second)]
     threads[0].start()
     assert has_said.wait(30)
     threads[1].start()
-    while not waits():
+    while not waits(database, pids):
         threads[1].join(0.02)
         assert threads[1].is_alive()
     may_end.set()
@@ -137,6 +139,37 @@ def test_two_scans_that_name_the_same_new_hospital_at_once_both_count(postgresql
     assert (known["name"], known["address"]) == (GRACE.name, GRACE.address)
     assert known["website"] == "http://h.test"
     assert known["sources"] == ["cms_roster", "pra"]
+
+
+def test_of_many_that_are_named_nobody_is_held_before_its_turn(postgresql_database_url: str) -> None:
+    """Who holds one and wants a later one would wait for who holds that and wants the first."""
+    database = Database(postgresql_database_url, patience_seconds=0)
+    many = [replace(GRACE, hospital_id=f"47{n:04}", ccn=f"47{n:04}") for n in range(600)]
+    listed = tuple(Listed(hospital=one, source="pra") for one in many)
+    said = Scanned(found=(Found(hospital=many[-1], url=URL, source="pra"),), listed=listed)
+    pids = list[int]()
+
+    def remembers(connection: Connection) -> None:
+        pids.append(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        remember(connection, "pra", "VT", said, NOW)
+
+    def holds_one_and_wants_a_later_one(connection: Connection) -> None:
+        hospitals.by_id(connection, {many[550].hospital_id}, hold=True)
+        other.start()
+        while not waits(database, pids):
+            other.join(0.02)
+            assert other.is_alive()
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        hospitals.by_id(connection, {many[-1].hospital_id}, hold=True)
+
+    database.write(remembers)
+    pids.clear()
+    other = threading.Thread(target=database.write, args=(remembers,))
+    try:
+        database.write(holds_one_and_wants_a_later_one)
+    finally:
+        other.join(30)
+        database.close()
 
 
 def test_who_names_a_site_whose_own_scan_is_just_ending_does_not_wait_for_that(

@@ -2,20 +2,25 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import permutations
+from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
 
 from glimmr.errors import BadRedirect, FileTooLarge, ProtocolError
-from glimmr.model import Found, Hospital, Listed, Pointer, Skipped
+from glimmr.model import Found, Header, Hospital, Known, Listed, Pointer, Skipped
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_step import remember
 from glimmr.scan import Scanned, scan
 from glimmr.scan.hpt_text import MOST_RECORDS, read_hpt
 from glimmr.scan.identity import hospital_id
+from glimmr.scan.match import Match, verify
+from glimmr.scan.merge import candidates_of
 from glimmr.scan.rows import BrokenList
 from glimmr.scan.rows import rows as rows_of
 from glimmr.scan.sources.cms_roster import CmsRoster
@@ -31,6 +36,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ROSTER, CATALOG, ENROLLED = "/roster", "/data.json", "/enrolled"
 ROW = {"facility_id": "470001", "facility_name": "CENTRAL VERMONT MEDICAL CENTER", "state": "VT"}
 MOST_MEMORY = 700 * 2**20
+TREES = ("Alder", "Birch", "Cedar", "Elm", "Hazel", "Maple", "Oak")
 
 
 @contextmanager
@@ -151,8 +157,17 @@ def test_a_roster_that_sends_in_circles_ends_in_an_error_of_its_kind() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_text_of_very_many_locations_is_remembered_in_time_also_again(database: Database) -> None:
-    text = "".join(f"location-name: Saint Mary {n} Hospital\nmrf-url: http://h.test/{n}.csv\n" for n in range(10_000))
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([f"Saint Mary {n} Hospital" for n in range(10_000)], id="numbered"),
+        pytest.param([" ".join(some) for some in permutations(TREES)], id="of the same words"),
+    ],
+)
+def test_a_text_of_very_many_locations_is_remembered_in_time_also_again(
+    database: Database, names: Sequence[str]
+) -> None:
+    text = "".join(f"location-name: {name}\nmrf-url: http://h.test/{n}.csv\n" for n, name in enumerate(names))
     records = read_hpt(text.encode()).records
     assert len(records) == MOST_RECORDS
     said = Scanned(
@@ -168,3 +183,26 @@ def test_a_text_of_very_many_locations_is_remembered_in_time_also_again(database
         database.write(lambda connection: remember(connection, "cms_hpt", "h.test", said, NOW))
     assert time.process_time() - began < 9  # it was 15, when all of a site were looked through for each
     assert len(rows(database, "SELECT hospital_id FROM hospitals")) == MOST_RECORDS
+
+
+def test_a_name_that_is_one_word_of_kilobytes_costs_nothing(database: Database) -> None:
+    endless = "".join(Random(1).choices(ascii_lowercase, k=4000))
+    said = Scanned(
+        listed=tuple(
+            Listed(hospital=Hospital(hospital_id=ccn, ccn=ccn, name=name, state="VT"), source="cms_roster")
+            for ccn, name in (("470001", "Grace Cottage"), ("470002", f"{endless} Hospital"))
+        )
+    )
+    database.write(lambda connection: remember(connection, "cms_roster", "all", said, NOW))
+    assert len(rows(database, "SELECT hospital_id FROM hospitals")) == 2
+
+
+@pytest.mark.timeout(60)
+def test_a_header_of_a_hundred_thousand_locations_is_held_against_hundreds_of_hospitals_in_time() -> None:
+    called = [f"Saint Mary {n} Hospital" for n in range(200)]
+    hospitals = [Hospital(hospital_id=name, name=name, state="VT") for name in called]
+    known = candidates_of(Known(hospital=one, sources=("cms_hpt",)) for one in hospitals)
+    header = Header(location_names=(called[0], *(f"Elsewhere {n} Clinic" for n in range(100_000))), license_state="VT")
+    began = time.process_time()
+    assert [one.hospital.name for one in known if isinstance(verify(header, one, known), Match)] == called[:1]
+    assert time.process_time() - began < 20

@@ -18,7 +18,7 @@ from glimmr.scan import proven, scan
 from glimmr.scan.leads import BEGINNING_BYTES, Looks
 from glimmr.scan.sources.page import Page
 from glimmr.settings import Settings
-from tests.support.http_server import HttpServer, Request, Script, Wire, answer, head
+from tests.support.http_server import HttpServer, Request, Script, Wire, answer, head, raw
 from tests.unit.net.asking import client
 
 CHANCE = random.Random(1)
@@ -164,16 +164,36 @@ def test_what_breaks_the_reader_costs_only_itself(look: Looks) -> None:
     ]
 
 
-@pytest.mark.parametrize(("status", "whole"), [("503 Busy", False), ("404 Not Found", True)])
+@pytest.mark.parametrize(
+    ("script", "whole"),
+    [
+        pytest.param(answer(b"", "503 Busy"), False, id="busy"),
+        pytest.param(raw(head("200 OK", "Content-Length: 9999") + csv(PLACES)[:9]), False, id="broken off"),
+        pytest.param(answer(b"", "404 Not Found"), True, id="gone"),
+        pytest.param(answer(csv(PLACES)[:9]), True, id="no more"),
+    ],
+)
 def test_what_a_link_of_a_page_gave_is_not_over_because_it_is_not_reached(
-    look: Looks, status: str, whole: bool
+    look: Looks, script: Script, whole: bool
 ) -> None:
     page = b'<!doctype html><a href="/a.csv">a</a><a href="/b.csv">b</a>'
-    scripts = {"/": answer(page), "/a.csv": answer(csv(PLACES)), "/b.csv": answer(b"", status)}
+    scripts = {"/": answer(page), "/a.csv": answer(csv(PLACES)), "/b.csv": script}
     with HttpServer(scripts) as server, closing(client()) as asking:
         web = RunWeb(asking, lambda **_: None, 60)
         said = scan("page", Page(), server.url(), web, lambda leads: proven(leads, web, look, ()))
     assert [one.location_name for one in said.pointers] == list(PLACES)
+    assert said.whole is whole
+
+
+@pytest.mark.parametrize(("links", "whole"), [(25, True), (26, False)])
+def test_what_a_site_named_before_is_not_over_because_it_is_not_among_the_likeliest_today(
+    look: Looks, links: int, whole: bool
+) -> None:
+    page = "<!doctype html>" + "".join(f'<a href="/{n}.csv">{n}</a>' for n in range(links))
+    scripts = {"/": answer(page.encode()), **{f"/{n}.csv": answer(b"", "404 No") for n in range(links)}}
+    with HttpServer(scripts) as server, closing(client()) as asking:
+        web = RunWeb(asking, lambda **_: None, 60)
+        said = scan("page", Page(), server.url(), web, lambda leads: proven(leads, web, look, ()))
     assert said.whole is whole
 
 

@@ -43,8 +43,12 @@ SAID = [
 ]
 
 
+def seen(records: list[Found]) -> list[Sighting]:
+    return [sighted(record, candidates()) for record in records]
+
+
 def said(records: list[Found]) -> Merged:
-    return merged(on_roster(), [sighted(record, candidates()) for record in records], [])
+    return merged(on_roster(), seen(records), [])
 
 
 def test_records_of_one_hospital_become_one_and_each_fact_keeps_its_source() -> None:
@@ -59,7 +63,7 @@ def test_records_of_one_hospital_become_one_and_each_fact_keeps_its_source() -> 
 
 
 def test_one_hospital_has_many_files_and_one_file_many_hospitals() -> None:
-    sightings = said(SAID).sightings
+    sightings = seen(SAID)
     assert {(one.url, one.method) for one in sightings if one.hospital.hospital_id == "470001"} == {
         ("https://cv.example/a.csv", "ccn"),
         ("https://cv.example/b.csv", "ccn"),
@@ -71,14 +75,15 @@ def test_one_hospital_has_many_files_and_one_file_many_hospitals() -> None:
 
 
 def test_a_ccn_the_roster_lacks_is_a_hospital_of_its_own() -> None:
-    told = said([found("Central Vermont Medical Center", "https://rehab.example/x.csv", "pra", "473025")])
-    assert [(one.hospital.hospital_id, one.method) for one in told.sightings] == [("473025", "ccn")]
+    records = [found("Central Vermont Medical Center", "https://rehab.example/x.csv", "pra", "473025")]
+    told = said(records)
+    assert [(one.hospital.hospital_id, one.method) for one in seen(records)] == [("473025", "ccn")]
     assert told.new == {"473025"}
     assert "470001" not in told.known
 
 
 def test_who_is_in_doubt_stays_apart() -> None:
-    (mary,) = [one for one in said(SAID).sightings if one.hospital.name == "St Mary's Hospital"]
+    (mary,) = [one for one in seen(SAID) if one.hospital.name == "St Mary's Hospital"]
     assert mary.method == "source"
     assert mary.hospital.hospital_id not in ("470002", "470003")
 
@@ -96,7 +101,7 @@ def test_the_order_in_which_sources_answer_makes_no_difference_to_what_counts() 
 
 def test_what_is_said_twice_is_neither_new_nor_updated() -> None:
     first = said(SAID)
-    again = merged(on_roster() | first.known, first.sightings, [])
+    again = merged(on_roster() | first.known, seen(SAID), [])
     assert (again.new, again.updated) == (frozenset(), frozenset())
     assert again.known == first.known
 
@@ -152,8 +157,8 @@ def test_at_a_site_of_one_that_is_merely_like_it_who_is_called_just_so_is_meant(
 
 
 def test_sites_are_those_of_hospitals_and_of_the_pages_that_name_prices() -> None:
-    told = said([*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")])
-    assert sites_named(told.sightings, told.known) == ["a.example", "cv.example"]
+    records = [*SAID, found("A", "https://a.example/x.csv", "pra", "470009", website="http://WWW.A.example/prices")]
+    assert sites_named(seen(records), said(records).known) == ["a.example", "cv.example"]
 
 
 def test_two_lists_that_name_one_hospital_differently_rename_it_neither_now_nor_at_the_next_scan() -> None:
