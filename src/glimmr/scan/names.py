@@ -48,7 +48,7 @@ third=3rd fourth=4th fifth=5th sixth=6th seventh=7th eighth=8th ninth=9th tenth=
 """)
 _ENDINGS = _table("st ave blvd dr rd ln ct pl pkwy hwy cir sq ter trl way n s e w ne nw se sw rte u us state=").keys()
 _UNIT = re.compile(r"\b(?:suite|ste|unit|floor|bldg|building|room|rm|apt|dept|p o box|po box)\b.*")
-_STATE = re.compile(r"\b([A-Z]{2})\b[\s,.]*(?:\d{5}(?:-?\d{4})?)?[\s.]*$")
+_STATE = re.compile(r"\b([A-Z]{2})\b[\s,.]*(?:\d{5}(?:-?\d{4})?[\s.]*)?$")
 _ZIP = re.compile(r"\b(\d{5})(?:-?\d{4})?[\s.]*$")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from glimmr.net import redact
 from glimmr.settings import Settings
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>`]+")
 _PAIR = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
     r"(?:(?:bearer|basic)\s+)?)([^\s'\",;&)}\]]+)"
