@@ -32,3 +32,7 @@ def test_a_word_of_any_length_costs_no_time() -> None:
     began = time.process_time()
     assert Redactor(load(), {}).text("a" * 200_000 + " s3://key:abc@host/") == "a" * 200_000 + " s3://***@host/"
     assert time.process_time() - began < 2
+
+
+def test_a_webhook_that_is_no_address_is_hidden_as_it_is() -> None:
+    assert Redactor(load(alert_webhook="http://[/hooks/abc"), {}).text("said http://[/hooks/abc") == "said ***"
