@@ -6,6 +6,7 @@ from functools import lru_cache
 
 _APOSTROPHE = re.compile("['`\u00b4\u2018\u2019\u02bb]")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME, _LONGEST_WORD = 1000, 100  # letters; no index of PostgreSQL takes a word of 2,704 bytes
 _INITIALS = re.compile(r"\b((?:[a-z] )+[a-z])\b")
 
 
@@ -60,12 +61,19 @@ def plain(text: str) -> str:
     return _NO_WORD.sub(" ", _APOSTROPHE.sub("", bare)).strip()
 
 
-@lru_cache(maxsize=4096)
 def name_words(name: str) -> tuple[str, ...]:
-    """The words of a hospital's name that tell it apart: abbreviations written out; `the`, `of`, `Inc` gone."""
+    """The words of a hospital's name that tell it apart: abbreviations written out; `the`, `of`, `Inc` gone.
+
+    Of a name longer than any that is meant, and of such a word, only the beginning counts.
+    """
+    return _name_words(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _name_words(name: str) -> tuple[str, ...]:
     text = _INITIALS.sub(lambda found: found[1].replace(" ", ""), plain(name))
     words: list[str] = []
-    for word in (_WORDS.get(word, word) for word in text.split()):
+    for word in (_WORDS.get(word, word[:_LONGEST_WORD]) for word in text.split()):
         pair = _PAIRS.get((words[-1], word)) if words else None
         if pair:
             words[-1] = pair
