@@ -6,6 +6,7 @@ from functools import lru_cache
 
 _APOSTROPHE = re.compile("['`\u00b4\u2018\u2019\u02bb]")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME, _LONGEST_WORD = 1000, 100  # letters; no index of PostgreSQL takes a word of 2,704 bytes
 _INITIALS = re.compile(r"\b((?:[a-z] )+[a-z])\b")
 
 
@@ -49,7 +50,7 @@ third=3rd fourth=4th fifth=5th sixth=6th seventh=7th eighth=8th ninth=9th tenth=
 _ENDINGS = _table("st ave blvd dr rd ln ct pl pkwy hwy cir sq ter trl way n s e w ne nw se sw rte u us state=").keys()
 _LONGEST_WORD = 100  # letters: PostgreSQL's index takes 2,704 bytes, and no name is meant that has such a word
 _UNIT = re.compile(r"\b(?:suite|ste|unit|floor|bldg|building|room|rm|apt|dept|p o box|po box)\b.*")
-_STATE = re.compile(r"\b([A-Z]{2})\b[\s,.]*(?:\d{5}(?:-?\d{4})?)?[\s.]*$")
+_STATE = re.compile(r"\b([A-Z]{2})\b[\s,.]*(?:\d{5}(?:-?\d{4})?[\s.]*)?$")
 _ZIP = re.compile(r"\b(\d{5})(?:-?\d{4})?[\s.]*$")
 
 
@@ -61,12 +62,19 @@ def plain(text: str) -> str:
     return _NO_WORD.sub(" ", _APOSTROPHE.sub("", bare)).strip()
 
 
-@lru_cache(maxsize=4096)
 def name_words(name: str) -> tuple[str, ...]:
-    """The words of a hospital's name that tell it apart: abbreviations written out; `the`, `of`, `Inc` gone."""
+    """The words of a hospital's name that tell it apart: abbreviations written out; `the`, `of`, `Inc` gone.
+
+    Of a name longer than any that is meant, and of such a word, only the beginning counts.
+    """
+    return _name_words(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _name_words(name: str) -> tuple[str, ...]:
     text = _INITIALS.sub(lambda found: found[1].replace(" ", ""), plain(name))
     words: list[str] = []
-    for word in (_WORDS.get(word, word) for word in text.split()):
+    for word in (_WORDS.get(word, word[:_LONGEST_WORD]) for word in text.split()):
         pair = _PAIRS.get((words[-1], word)) if words else None
         if pair:
             words[-1] = pair

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 _MOST_BYTES = 4 * 2**20  # a page longer than that is none that a person was meant to read
+_LONGEST = 8000  # characters; no server takes a longer address
+_MOST_CHARACTERS = 32 * 2**20  # of all addresses together: a `<base>` makes each of them longer than the page has it
 _DATA = re.compile(r"\.(csv|json|xml|xlsx?|xlsm|xlsb|ods|zip|gz|7z)$", re.IGNORECASE)
 _SENDS_ON = re.compile(r"url\s*=\s*(.+)", re.IGNORECASE)
 _PRICES = re.compile(r"standard[-_ ]?charges", re.IGNORECASE)
@@ -32,8 +34,12 @@ def page_links(page: bytes, base: str) -> list[PageLink]:
     """The absolute web addresses a page links to, each once with the words of all its links, in the page's order."""
     reader, beginning = _read(page, base)
     found: dict[str, list[str]] = {}
+    room = _MOST_CHARACTERS
     for link, words in reader.links:
         url = _joined(beginning, link.strip())
+        room -= len(url) if url not in found else 0
+        if room < 0:
+            break
         if urlsplit(url).scheme in ("http", "https"):
             found.setdefault(url, []).extend(words)
     return [PageLink(url, " ".join(" ".join(words).split())) for url, words in found.items()]
@@ -64,6 +70,8 @@ def _read(page: bytes, base: str) -> "tuple[_Links, str]":
 
 def _joined(base: str, link: str) -> str:
     """The absolute address; nothing where it cannot be one."""
+    if len(base) + len(link) > _LONGEST:
+        return ""
     try:
         return urlsplit(urljoin(base, link)).geturl()
     except ValueError:

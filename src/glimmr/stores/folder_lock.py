@@ -65,7 +65,7 @@ def holder(folder: Path) -> int | None:
     """The pid of the process that works in `folder`; 0 when it has not said yet; None when nobody does."""
     try:
         descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         if _lock(descriptor, fcntl.LOCK_SH):

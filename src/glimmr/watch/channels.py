@@ -77,14 +77,16 @@ class Mail:
     @classmethod
     def of(cls, settings: Settings) -> "Mail":
         """From the settings. Raises UsageError."""
-        parts = urlsplit(settings.smtp_url)
         try:
+            parts = urlsplit(settings.smtp_url)
             port = parts.port or _SMTP_PORTS.get(parts.scheme)
         except ValueError:
-            port = None
+            parts, port = urlsplit(""), None
         if port is None or not parts.hostname:
             raise UsageError("GLIMMR_SMTP_URL cannot be read: it looks like smtp://user:password@mail.example:587")
-        if not all("@" in one for one in settings.alert_mail.split(",")):
+        if not settings.alert_mail_from.isprintable():
+            raise UsageError("GLIMMR_ALERT_MAIL_FROM: write one e-mail address: glimmr@hospital.example")
+        if not all("@" in one and one.isprintable() for one in settings.alert_mail.split(",")):
             raise UsageError("GLIMMR_ALERT_MAIL: write e-mail addresses, with commas between: ops@hospital.example")
         return cls(
             to=settings.alert_mail,
@@ -111,7 +113,7 @@ class Mail:
         try:
             with self._connected() as server:
                 server.send_message(message)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, UnicodeError, smtplib.SMTPException) as error:  # the second: no name of a host is so
             return f"{self.host}:{self.port}: {_said(error)}"
         return None
 

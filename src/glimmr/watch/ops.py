@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_RDWR
 from typing import Any
 
 from glimmr.errors import UsageError
@@ -14,6 +15,7 @@ from glimmr.watch.health import COMPONENTS, Checkup, Status, worst
 
 _FIRST_PORT, _PORTS = 9470, 100
 _SLOWEST_SECONDS = 5.0  # of a client that sends nothing
+_MOST_CLIENTS = 64  # at a time; each has a thread and a descriptor of a process that needs both for its work
 _ASLEEP_SECONDS = 30.0
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _KNOWN = frozenset(part.name for part in COMPONENTS)
@@ -103,6 +105,8 @@ def _listening(address: str, reply: Callable[[str], Reply]) -> ThreadingHTTPServ
 
 
 def _server(host: str, port: int, reply: Callable[[str], Reply]) -> ThreadingHTTPServer:
+    clients: dict[Any, None] = {}  # their sockets, the longest there first
+
     class Request(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version, sys_version = "glimmr", ""
@@ -131,6 +135,21 @@ def _server(host: str, port: int, reply: Callable[[str], Reply]) -> ThreadingHTT
         daemon_threads = True
         address_family = AF_INET6 if ":" in host else AF_INET
         allow_reuse_address = True
+        request_queue_size = _MOST_CLIENTS  # the library's 5 send many away for a second
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            """One too many takes the place of who is there the longest: nobody who is slow keeps others out."""
+            for longest in list(clients)[: max(0, len(clients) + 1 - _MOST_CLIENTS)]:
+                clients.pop(longest, None)
+                with suppress(OSError):  # it is going already
+                    longest.shutdown(SHUT_RDWR)
+            clients[request] = None
+            super().process_request(request, client_address)
+
+        def shutdown_request(self, request: Any) -> None:
+            """It goes."""
+            clients.pop(request, None)
+            super().shutdown_request(request)
 
         def server_bind(self) -> None:
             self.socket.bind(self.server_address)  # the library would look up its own name, which may take long

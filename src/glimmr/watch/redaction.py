@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from glimmr.net import redact
 from glimmr.settings import Settings
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>`]+")
 _PAIR = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
     r"(?:(?:bearer|basic)\s+)?)([^\s'\",;&)}\]]+)"
@@ -33,7 +33,7 @@ class Redactor:
         }
         for url in (*(getattr(settings, name) for name in _SETTINGS), *_proxies(environment)):
             found |= _secrets_of(url)
-        found |= {urlsplit(settings.alert_webhook).path.strip("/")}  # who knows it may post
+        found |= {_path_of(settings.alert_webhook)}  # who knows it may post
         known = sorted((one for one in found if len(one) >= _LEAST), key=len, reverse=True)
         self._seen = None if any(map(_changes_in_a_line, known)) else (*_MARKS, *(one.lower() for one in known))
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
@@ -95,6 +95,13 @@ def _secrets_of(url: str) -> set[str]:
     shown = redact(url).partition("?")[2].split("&")
     hidden = (pair.partition("=")[2] for pair, told in zip(parts.query.split("&"), shown, strict=False) if pair != told)
     return {password, unquote(password), *hidden}
+
+
+def _path_of(url: str) -> str:
+    try:
+        return urlsplit(url).path.strip("/")
+    except ValueError:  # it is none, and may be a secret all the same
+        return url
 
 
 def _proxies(environment: Mapping[str, str]) -> list[str]:

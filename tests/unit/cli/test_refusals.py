@@ -9,13 +9,14 @@ from glimmr import app, fleet
 from glimmr.errors import UsageError
 from glimmr.scan.sources.listing import check_list
 from glimmr.settings import Settings
-from glimmr.stores.folder_lock import FolderLock
+from glimmr.stores.folder_lock import FolderLock, holder
 
 
 def test_a_file_cannot_be_the_data_folder(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("name,state,ccn,url\n")
     with pytest.raises(UsageError, match=r"l\.csv cannot be the data folder .*--data"):
         FolderLock.take(tmp_path / "l.csv")
+    assert holder(tmp_path / "l.csv") is None
     with pytest.raises(UsageError, match="cannot be the data folder"):
         FolderLock.take(tmp_path / "l.csv" / "below")
 

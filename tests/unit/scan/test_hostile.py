@@ -1,6 +1,7 @@
 """Answers that mean harm: each has its outcome, costs only itself, and is bounded in time and memory."""
 
 import json
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -97,6 +98,15 @@ def test_an_address_that_no_index_takes_costs_only_itself(database: Database) ->
     assert said.reasons == {"its address is longer than any that is meant": 1}
     database.write(lambda connection: remember(connection, "pra", "VT", said, NOW))
     assert [row["url"] for row in rows(database, "SELECT url FROM price_files")] == ["http://h.test/a.csv"]
+
+
+def test_a_word_that_no_index_takes_is_stored_as_far_as_one_does(database: Database) -> None:
+    chance = random.Random(1)
+    word = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10**6))
+    strange = {"name": word, "ccn": "470001", "city": word, "url": f"http://{word}.test"}
+    said = said_by_pra(strange, {"name": "B", "ccn": "470002"})
+    database.write(lambda connection: remember(connection, "pra", "VT", said, NOW))
+    assert [row["hospital_id"] for row in rows(database, "SELECT hospital_id FROM hospitals")] == ["470001", "470002"]
 
 
 def test_reasons_without_number_are_told_as_one() -> None:

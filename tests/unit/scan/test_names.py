@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from glimmr.scan.names import name_words, state_in, street, zip_code
@@ -55,3 +57,9 @@ def test_other_houses_are_others() -> None:
 def test_state_and_zip_stand_at_the_end(text: str, state: str | None, digits: str | None) -> None:
     found = state_in(text)
     assert (found if found != "ST" else None, zip_code(text)) == (state, digits)
+
+
+def test_an_address_of_nothing_but_blanks_between_two_letters_and_one_costs_no_time() -> None:
+    began = time.process_time()
+    assert state_in("VT" + " " * 100_000 + "x") is None
+    assert time.process_time() - began < 2

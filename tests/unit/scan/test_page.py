@@ -123,6 +123,13 @@ def test_links_without_number_end_in_as_many_leads_as_are_kept() -> None:
     assert grown() < 500 * 2**20
 
 
+def test_a_link_that_nearly_is_a_prescribed_name_again_and_again_costs_no_time() -> None:
+    began = time.process_time()
+    with HttpServer({"/": html(f"<a href='/{'123456789_' * 400_000}'>prices</a><a href='/a.csv'>a</a>")}) as server:
+        assert leads(ask(server)) == ["/a.csv"]
+    assert time.process_time() - began < 5
+
+
 # ── the simulated world ────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from glimmr.sniff.links import PageLink, confirmed, data_links, page_links
+from tests.support.memory import growth
 
 BASE = "https://h.example/pricing/page.html"
 
@@ -34,6 +35,15 @@ def test_links_that_are_none_and_markup_nobody_knows_cost_only_themselves() -> N
 
 def test_what_is_no_page_has_no_links() -> None:
     assert data_links(b"\xff\xfe\x00<a href", BASE) == []
+
+
+@pytest.mark.parametrize("letters", [1_000_000, 7_000])
+def test_a_base_of_any_length_takes_no_memory(letters: int) -> None:
+    links = b"".join(b"<a href=%d>" % number for number in range(100_000))
+    page = b"<a href='//h.example/a.csv'>a</a><base href='/" + b"a" * letters + b"/'>" + links
+    with growth() as grown:
+        assert page_links(page, BASE)[0].url == "https://h.example/a.csv"
+    assert grown() < 200 * 2**20
 
 
 def test_a_link_has_the_words_that_stand_on_it() -> None:

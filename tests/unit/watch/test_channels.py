@@ -67,6 +67,12 @@ def test_a_server_that_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault == f"127.0.0.1:{port}: the server answered 550"
 
 
+def test_a_mail_server_whose_name_nobody_can_look_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = sent(monkeypatch, alert_mail="ops@h.example", smtp_url="smtp://me:SECRET@mail..example")
+    assert fault is not None
+    assert fault.startswith("mail..example:25: UnicodeError")
+
+
 def certified(authority: Issued, folder: Path) -> ssl.SSLContext:
     """A server's side of TLS, by the name of this machine."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -114,7 +120,11 @@ def test_a_mail_server_that_nobody_trusts_hears_neither_password_nor_notice(
     ("given", "named"),
     [
         ({"alert_webhook": "ftp://SECRET"}, "GLIMMR_ALERT_WEBHOOK"),
+        ({"alert_webhook": "http://SECRET@["}, "GLIMMR_ALERT_WEBHOOK"),
         ({"alert_mail": "ops@h.example"}, "GLIMMR_SMTP_URL"),
+        ({"alert_mail": "ops@h.example", "smtp_url": "smtp://me:SECRET@["}, "GLIMMR_SMTP_URL"),
+        ({"alert_mail": "ops@h.example\nBcc: x@y.example", "smtp_url": "smtp://h"}, "GLIMMR_ALERT_MAIL"),
+        ({"alert_mail": "ops@h.example", "alert_mail_from": "a\nb", "smtp_url": "smtp://h"}, "GLIMMR_ALERT_MAIL_FROM"),
         ({"alert_mail": "ops@h.example", "smtp_url": "smtp://h:SECRET"}, "GLIMMR_SMTP_URL"),
         ({"alert_mail": "ops", "smtp_url": "smtp://h"}, "GLIMMR_ALERT_MAIL"),
     ],

@@ -1,6 +1,7 @@
 """What is looked through for secrets, and what need not be."""
 
 import json
+import time
 
 import pytest
 
@@ -25,3 +26,13 @@ def test_a_secret_that_a_line_would_escape_is_hidden_too(secret: str) -> None:
     redactor = Redactor(load(), {"MY_TOKEN": secret})
     assert redactor.may_hold(json.dumps({"text": f"said {secret}"}))
     assert redactor.value({"text": f"said {secret}"}) == {"text": "said ***"}
+
+
+def test_a_word_of_any_length_costs_no_time() -> None:
+    began = time.process_time()
+    assert Redactor(load(), {}).text("a" * 200_000 + " s3://key:abc@host/") == "a" * 200_000 + " s3://***@host/"
+    assert time.process_time() - began < 2
+
+
+def test_a_webhook_that_is_no_address_is_hidden_as_it_is() -> None:
+    assert Redactor(load(alert_webhook="http://[/hooks/abc"), {}).text("said http://[/hooks/abc") == "said ***"

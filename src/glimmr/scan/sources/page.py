@@ -18,7 +18,7 @@ _MOST_BYTES = 4 * 2**20  # of a page
 _MOST_LEADS = 500
 _TO_PAGE = re.compile(r"price[-_ ]*transparency|standard[-_ ]*charges|machine[-_ ]*readable|charge[-_ ]*master", re.I)
 _MAYBE_TO_PAGE = re.compile(r"pric(e|es|ing)\b|\bcosts?\b|billing|estimat|financial|transparency", re.I)
-_PRESCRIBED = re.compile(r"\d{2}-?\d{7}(-\d{10})?_[^/]*standardcharges\.(csv|json)", re.I)  # 45 CFR 180.50(d)(5)
+_PRESCRIBED = re.compile(r"\d{2}-?\d{7}(-\d{10})?_[^/]{0,250}standardcharges\.(csv|json)", re.I)  # 45 CFR 180.50(d)(5)
 _OTHER_LIST = re.compile(r"shoppable|in[-_ ]*network|allowed[-_ ]*amounts|chna|form[-_ ]*990|estimat", re.I)
 _NO_DATA = re.compile(r"\.(pdf|docx?|pptx?|png|jpe?g|gif|svg|css|js|mp4)$", re.I)
 
