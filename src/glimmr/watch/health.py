@@ -87,7 +87,7 @@ COMPONENTS = (
     Component(
         name="files", kind="component", needs="database", counts=True,
         text="what is read gives prices, however well its job ended",
-        cure="`glimmr status` names them; `glimmr inspect` and `validate` of one say what it is",
+        cure="`glimmr status` names them; `glimmr parse` and `validate` of an address say what it gives",
     ),
     Component(
         name="disk", kind="system", essential=True,
