@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from glimmr import app
+from glimmr.settings import Settings
 from tests.support import line
 from tests.support.shop import Shop, open_shop
 
@@ -195,6 +198,7 @@ def test_tables_fit_a_terminal(town: Town, words: list[str]) -> None:
         (["scan", "--domain", "hospital"], "looks like hospital.org"),
         (["scan", "--from", "nothing.csv"], "nothing.csv"),
         (["hospitals", "--state", "Vermnt"], "did you mean VT?"),
+        (["find", " "], "TEXT is empty"),
         (["hospital", "999999"], "`glimmr find` finds them"),
         (["coverage", "--data", "elsewhere"], "there is nothing in elsewhere yet"),
     ],
@@ -237,11 +241,23 @@ def test_a_source_that_fails_ends_with_its_reason_and_changes_nothing(town: Town
     assert town.told("hospitals") == before
 
 
+@pytest.mark.parametrize("words", [["coverage"], ["hospitals", "--missing-file"], ["find", "mary"]])
+def test_while_sources_are_still_asked_it_is_said_that_more_may_be_known_later(
+    town: Town, tmp_path: Path, words: list[str]
+) -> None:
+    shutil.copytree(town.data, tmp_path / "data")
+    assert "no answer yet" not in town.said(*words, "--data", tmp_path / "data")
+    settings = Settings(data=tmp_path / "data")
+    app.put_questions(settings, [("pra", "NH"), ("pra", "ME")], refresh=False)
+    assert "2 questions to sources have no answer yet" in town.said(*words, "--data", tmp_path / "data")
+
+
 def test_before_anything_is_known_every_command_says_how_to_begin(tmp_path: Path) -> None:
     with open_shop() as shop:
         town = Town(shop, tmp_path)
         town.said("scan", "--from", line.write_list(tmp_path / "none.csv", []), exit_code=0)
         assert "`glimmr scan --all` asks the sources" in town.said("hospitals")
+        assert "no hospital in VT is known yet" in town.said("hospitals", "--missing-file", "--state", "VT")
         assert "roster of hospitals was not read yet" in town.said("coverage")
         assert town.told("coverage")["total"]["percent"] is None
         assert "asks the sources who else there is" in town.said("find", "mary", exit_code=1)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from glimmr.cli import show
+from glimmr.cli.hospitals import not_all_yet
 from glimmr.cli.look import AsJson, Data
 
 
@@ -40,6 +41,7 @@ def coverage(data: Data = None, as_json: AsJson = False) -> None:
             f"beside the roster {total['others']:,} hospitals are known from other sources;"
             f" {total['others_with_prices']:,} of them have prices"
         )
+    not_all_yet(told)
 
 
 def _when(read: Mapping[str, datetime]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.hospitals import State, addresses, answers, short_id, table
+from glimmr.cli.hospitals import State, addresses, answers, not_all_yet, short_id, table
 from glimmr.cli.look import AsJson, Data
 
 _MOST_EXPLAINED = 5
@@ -31,9 +31,12 @@ def find(
     """
     from glimmr import app
     from glimmr.cli.options import load
+    from glimmr.errors import UsageError
     from glimmr.scan.places import place_code
     from glimmr.watch import find as finding
 
+    if not text.strip():
+        raise UsageError("TEXT is empty: give a name, city, CCN, NPI or domain, or parts of a name")
     place = place_code(state) if state else None
     settings, most = load(data=data), limit or (_MOST_EXPLAINED if why else 20)
 
@@ -58,6 +61,8 @@ def find(
         typer.echo(
             f"the first {len(told['hospitals']):,} of {told['total']:,} are shown: more words, --state or --limit"
         )
+    if not as_json:
+        not_all_yet(told)
     sys.exit(0 if told["hospitals"] else 1)
 
 

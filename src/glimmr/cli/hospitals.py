@@ -36,17 +36,25 @@ def hospitals(
         show.as_json(told)
         return
     rows = told["hospitals"]
-    if not rows:
-        typer.echo(_nobody(place, missing_file=missing_file))
-        return
-    table(rows)
-    if missing_file:
+    if rows:
+        table(rows)
+    else:
+        typer.echo(_nobody(place, any_known=bool(told["known"])))
+    if rows and missing_file:
         typer.echo(
             f"{told['total']:,} without an address that any source knows; {told['exempt']:,} of them need not publish"
             " (45 CFR 180.30(b): federal and tribal hospitals)"
         )
     if told["total"] > len(rows):
         typer.echo(f"the first {len(rows):,} of {told['total']:,} are shown; --limit gives more, --state fewer")
+    not_all_yet(told)
+
+
+def not_all_yet(told: Mapping[str, Any]) -> None:
+    """Say so where sources are still being asked: who is missing may only be unknown yet."""
+    if count := told["open_questions"]:
+        several = "1 question to a source has" if count == 1 else f"{count:,} questions to sources have"
+        typer.echo(f"{several} no answer yet, so this is not all: `glimmr jobs --step scan`")
 
 
 def hospital(
@@ -100,10 +108,10 @@ def short_id(one: Mapping[str, Any]) -> str:
     return one["ccn"] or one["hospital_id"][:_ID_LETTERS]
 
 
-def _nobody(place: str | None, *, missing_file: bool) -> str:
+def _nobody(place: str | None, *, any_known: bool) -> str:
     where = f" in {place}" if place else ""
     scan = f"`glimmr scan {'--state ' + place if place else '--all'}`"
-    if missing_file:
+    if any_known:
         return f"no known hospital{where} is without an address; {scan} asks whom else there is"
     return f"no hospital{where} is known yet: {scan} asks the sources"
 
@@ -162,7 +170,7 @@ def _about(one: Mapping[str, Any]) -> Iterator[str]:
         when = f" {show.moment(one['asked_at'])}" if one["asked_at"] else ""
         yield f"last answer{when}: {ended}{again}"
     if one["message"]:
-        yield f"  {show.why(one['message'])}"
+        yield f"  {show.clean(show.without_address(one['message'], one['url']))}"
     score = f" ({one['match_score']:.2f})" if one["match_score"] is not None else ""
     called = f", as {show.clean(one['location_name'])}" if one["location_name"] else ""
     method = one["match_method"] or "source"

@@ -253,7 +253,8 @@ def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> N
     """Print the addresses that did not end well, and why; at most that many."""
     for file in list(files)[:most]:
         again = f" (asked again {file['next_try_at']:%Y-%m-%d %H:%M} UTC)" if file["next_try_at"] else ""
-        why = _short(clean(file["message"]), _LONGEST_WHY) or MEANINGS[Outcome(file["outcome"])].text
+        said = without_address(file["message"], file["url"]) or MEANINGS[Outcome(file["outcome"])].text
+        why = _short(clean(f"{file['url']}: {said}"), _LONGEST_WHY)
         typer.echo(f"  {file['outcome']}: {clean(file['hospital'])}, {file['place']}{again}\n    {why}")
     if most is not None and len(files) > most:
         typer.echo(f"  … and {len(files) - most:,} more: `glimmr status`")

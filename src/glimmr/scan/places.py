@@ -61,4 +61,4 @@ def _hint(wanted: str) -> str:
     near = difflib.get_close_matches(wanted, list(_CODES), n=1) or difflib.get_close_matches(
         wanted.upper(), list(PLACES), n=1
     )
-    return f"; did you mean {_CODES.get(near[0], near[0])}?" if near else "; use a code like VT, or --all"
+    return f"; did you mean {_CODES.get(near[0], near[0])}?" if near else "; use a code like VT"

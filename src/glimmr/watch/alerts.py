@@ -159,7 +159,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         name="no_prices",
         means="most files read in a day (20 or more) gave no price, or one is called ok without any: a bug of ours",
-        act="`glimmr status` says how they ended; `glimmr inspect` and `validate` of one say what it is",
+        act="`glimmr status` names them; `glimmr parse` and `validate` of an address say what it gives",
         condition=_empty,
         promql=f"{_EMPTY} / {_PARSED} > {MOST_EMPTY} and {_PARSED} >= {_LEAST_FILES}",
         severity="warning",

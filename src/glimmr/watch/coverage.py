@@ -8,7 +8,7 @@ from typing import Any
 from glimmr.outcomes import MEANINGS, Outcome
 from glimmr.stores import answers, register
 from glimmr.stores.database import Connection
-from glimmr.watch.hospitals import by_hospital
+from glimmr.watch.hospitals import by_hospital, open_questions
 from glimmr.watch.standing import NOBODY_KNOWS, PRICES, is_fresh, stands
 
 _ROSTER = "cms_roster"
@@ -33,6 +33,7 @@ def coverage(connection: Connection, today: date) -> dict[str, Any]:
         "states": states,
         "total": _counted(everybody, addresses, today),
         "meanings": meanings,
+        "open_questions": open_questions(connection),
     }
 
 

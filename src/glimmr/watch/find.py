@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from glimmr.scan.names import name_words, plain
 from glimmr.stores import register
 from glimmr.stores.database import Connection
-from glimmr.watch.hospitals import by_hospital, said_about, seen_by, sites_of, told
+from glimmr.watch.hospitals import by_hospital, open_questions, said_about, seen_by, sites_of, told
 from glimmr.watch.standing import stands, usable
 
 _MOST_NEAR = 5
@@ -32,7 +32,12 @@ def find(connection: Connection, text: str, state: str | None, limit: int) -> di
     shown = found[:limit]
     addresses = by_hospital(register.addresses_of(connection, [one["hospital_id"] for one in shown]))
     hospitals = [_short(one, addresses.get(one["hospital_id"], [])) for one in shown]
-    return {"total": len(found), "hospitals": hospitals, "near": near}
+    return {
+        "total": len(found),
+        "hospitals": hospitals,
+        "near": near,
+        "open_questions": open_questions(connection),
+    }
 
 
 def explain(connection: Connection, ids: Collection[str], enabled: Sequence[str]) -> list[dict[str, Any]]:

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from glimmr import events
 from glimmr.errors import GlimmrError
+from glimmr.events import Event
 from glimmr.watch.question import Question
 
 _LOG = logging.getLogger(__name__)
+_SIGN_IN_SECONDS = 2.0
 
 
 class Status(StrEnum):
@@ -87,7 +90,7 @@ COMPONENTS = (
     Component(
         name="files", kind="component", needs="database", counts=True,
         text="what is read gives prices, however well its job ended",
-        cure="`glimmr status` names them; `glimmr inspect` and `validate` of one say what it is",
+        cure="`glimmr status` names them; `glimmr parse` and `validate` of an address say what it gives",
     ),
     Component(
         name="disk", kind="system", essential=True,
@@ -214,15 +217,20 @@ class Checkup:
 
 
 class Round(threading.Thread):
-    """Looks for ever, every so often, and says in the log what changed; `close` ends it."""
+    """Looks for ever, every so often, and says in the log what changed; `close` ends it.
+
+    The first look waits a little for the worker of this process to sign in: it would be told to be missing.
+    """
 
     def __init__(self, checkup: Checkup, every_seconds: float) -> None:
         super().__init__(name="health", daemon=True)
         self._checkup, self._every_seconds = checkup, every_seconds
-        self._closing = threading.Event()
+        self._closing, self._at_work = threading.Event(), threading.Event()
+        self._unlisten = events.listen(self._hear)
 
     def run(self) -> None:
         """Look until closed."""
+        self._at_work.wait(_SIGN_IN_SECONDS)
         while not self._closing.is_set():
             before = {one.component: one.status for one in self._checkup.latest}
             for one in self._checkup.look():
@@ -232,7 +240,13 @@ class Round(threading.Thread):
 
     def close(self) -> None:
         """Look no more; a look that hangs is left alone."""
+        self._unlisten()
         self._closing.set()
+        self._at_work.set()
+
+    def _hear(self, event: Event, _: object) -> None:
+        if event is events.WORKER_STARTED:
+            self._at_work.set()
 
 
 def _answer(question: Question[Seen], seconds: float) -> tuple[Seen, float]:

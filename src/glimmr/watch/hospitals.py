@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from glimmr.errors import UsageError
+from glimmr.jobs import ledger
 from glimmr.model import Hospital
 from glimmr.net import redact
 from glimmr.scan.merge import site_of
@@ -26,14 +27,27 @@ def listing(connection: Connection, state: str | None, *, missing_file: bool, li
     """Hospitals with their files, the best outcome of these and the date the file gives itself; at most `limit`.
 
     `total` is how many there are of them, `exempt` how many of these need not publish. With `missing_file` only those
-    without an address; the exempt ones stand last.
+    without an address; the exempt ones stand last. `known`: how many there are with and without.
     """
     of = by_hospital(register.addresses(connection, state))
     rows = [_row(one, of.get(one["hospital_id"], [])) for one in register.everybody(connection, state)]
+    known = len(rows)
     if missing_file:
         rows = sorted((one for one in rows if not one["files"]), key=lambda one: one["exempt_reason"] is not None)
     exempt = sum(one["exempt_reason"] is not None for one in rows)
-    return {"total": len(rows), "exempt": exempt, "hospitals": rows[:limit]}
+    return {
+        "total": len(rows),
+        "exempt": exempt,
+        "known": known,
+        "hospitals": rows[:limit],
+        "open_questions": open_questions(connection),
+    }
+
+
+def open_questions(connection: Connection) -> int:
+    """How many questions to sources have no answer yet: until then what is missing may only be unknown."""
+    live = [one for one in ledger.counts(connection) if one["state"] in ("ready", "running")]
+    return sum(one["jobs"] for one in live if one["step"] == "scan")
 
 
 def by_hospital(addresses: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

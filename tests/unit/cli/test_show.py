@@ -67,19 +67,30 @@ def test_an_unknown_value_of_an_option_is_named_with_the_near_miss() -> None:
         one_of("--state", "xyz", ("dead", "done"))
 
 
+_TROUBLED = {"outcome": "gone", "hospital": "General", "place": "VT", "next_try_at": None, "url": "http://h.test/a"}
+
+
 def test_troubled_files_are_counted_where_not_all_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    file = {"outcome": "gone", "hospital": "General", "place": "VT", "message": "", "next_try_at": None}
+    file = _TROUBLED | {"message": ""}
     show.troubled([file] * 3, 2)
     told = capsys.readouterr().out
-    assert told.count("gone: General, VT\n    nothing is at this address any more") == 2
+    assert told.count("gone: General, VT\n    http://h.test/a: nothing is at this address any more") == 2
     assert "… and 1 more: `glimmr status`" in told
     show.troubled([file] * 3)
     assert capsys.readouterr().out.count("gone: General, VT") == 3
 
 
+def test_the_address_of_a_troubled_file_is_told_once_whether_its_message_has_it_or_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for message in ("http://h.test/a: a web page", "a web page"):
+        show.troubled([_TROUBLED | {"message": message}])
+        assert "\n    http://h.test/a: a web page\n" in capsys.readouterr().out
+
+
 def test_an_endless_address_does_not_fill_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     why = f"http://h.test/{'x' * 100_000}: nothing is at this address"
-    show.troubled([{"outcome": "gone", "hospital": "General", "place": "VT", "message": why, "next_try_at": None}])
+    show.troubled([_TROUBLED | {"message": why, "url": why}])
     show.skipped({why: 3})
     assert len(capsys.readouterr().out) < 3000
 

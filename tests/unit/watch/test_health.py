@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from glimmr import events
 from glimmr.errors import StorageFault
 from glimmr.watch import health_json
-from glimmr.watch.health import COMPONENTS, Checkup, Seen, Status, with_status, worst
+from glimmr.watch.health import COMPONENTS, Checkup, Round, Seen, Status, with_status, worst
 
 
 def told(checkup: Checkup) -> dict[str, tuple[str, str]]:
@@ -96,6 +97,24 @@ def test_since_is_when_it_became_so() -> None:
     checkup = Checkup({"disk": lambda: seen.pop(0)})
     times = [checkup.look()[0].since for _ in range(4)]
     assert times[0] < times[1] == times[2] < times[3]
+
+
+def test_a_process_looks_first_when_its_worker_has_signed_in_so_that_it_does_not_miss_itself() -> None:
+    looked = threading.Event()
+
+    def look() -> Seen:
+        looked.set()
+        return Seen()
+
+    round_ = Round(Checkup({"workers": look}), every_seconds=60.0)
+    round_.start()
+    try:
+        assert not looked.wait(0.3)
+        events.tell(events.WORKER_STARTED, worker="w", slots={})
+        assert looked.wait(1.0)
+    finally:
+        round_.close()
+        round_.join()
 
 
 def test_the_worst_counts_and_the_first_reason_stays_in_front() -> None:
