@@ -48,7 +48,6 @@ east=e west=w northeast=ne northwest=nw southeast=se southwest=sw saint=st mount
 third=3rd fourth=4th fifth=5th sixth=6th seventh=7th eighth=8th ninth=9th tenth=10th one=1 two=2 three=3 four=4 five=5
 """)
 _ENDINGS = _table("st ave blvd dr rd ln ct pl pkwy hwy cir sq ter trl way n s e w ne nw se sw rte u us state=").keys()
-_LONGEST_WORD = 100  # letters: PostgreSQL's index takes 2,704 bytes, and no name is meant that has such a word
 _UNIT = re.compile(r"\b(?:suite|ste|unit|floor|bldg|building|room|rm|apt|dept|p o box|po box)\b.*")
 _STATE = re.compile(r"\b([A-Z]{2})\b[\s,.]*(?:\d{5}(?:-?\d{4})?[\s.]*)?$")
 _ZIP = re.compile(r"\b(\d{5})(?:-?\d{4})?[\s.]*$")
@@ -80,7 +79,7 @@ def _name_words(name: str) -> tuple[str, ...]:
             words[-1] = pair
         else:
             words.append(word)
-    return tuple(dict.fromkeys(word[:_LONGEST_WORD] for word in words if word not in _SAYS_NOTHING))
+    return tuple(dict.fromkeys(word for word in words if word not in _SAYS_NOTHING))
 
 
 @lru_cache(maxsize=4096)
