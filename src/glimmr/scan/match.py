@@ -16,6 +16,7 @@ _ALONE = 0.97  # without any place: all but the same name, and none in the count
 _MARGIN = 0.2  # by so much the next best must be worse
 _MARGIN_OF_SAME = 0.1  # and this much where the name is the very same; with a place, by anything
 _MOST_SHOWN = 5
+_MOST_LOCATIONS = 2_000  # of one file; the most that were seen are 185
 _LICENCE, _NPI = 0.98, 0.97  # a typing error in a number is rarer than this
 
 
@@ -66,14 +67,14 @@ def claims_of(header: Header) -> tuple[Claim, ...]:
     """What a file's header claims, one claim for each location (CMS lists names and addresses in the same order).
 
     The state is that of the location's address, else of the licence. NPI and licence say which location they belong to
-    only where there is one.
+    only where there is one. Locations beyond any number that is meant are not looked at.
     """
     names = header.location_names or tuple(filter(None, (header.hospital_name,)))
     paired = len(header.addresses) == len(names)
     one = len(names) == 1
     licence = (header.license_state, header.license_number) if header.license_state and header.license_number else None
     claims: list[Claim] = []
-    for at, name in enumerate(names):
+    for at, name in enumerate(names[:_MOST_LOCATIONS]):
         address = header.addresses[at] if paired else None
         state = state_in(address or "") or header.license_state
         claims.append(

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from glimmr.errors import BadRedirect, FileTooLarge, ProtocolError
-from glimmr.model import Found, Hospital, Listed, Pointer, Skipped
+from glimmr.model import Found, Header, Hospital, Listed, Pointer, Skipped
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_step import remember
 from glimmr.scan import Scanned, scan
+from glimmr.scan.candidates import Candidate, Candidates
 from glimmr.scan.hpt_text import MOST_RECORDS, read_hpt
 from glimmr.scan.identity import hospital_id
+from glimmr.scan.match import NoMatch, verify
 from glimmr.scan.rows import BrokenList
 from glimmr.scan.rows import rows as rows_of
 from glimmr.scan.sources.cms_roster import CmsRoster
@@ -101,6 +103,15 @@ def test_a_word_that_no_index_takes_is_stored_as_far_as_one_does(database: Datab
     said = said_by_pra(strange, {"name": "B", "ccn": "470002"})
     database.write(lambda connection: remember(connection, "pra", "VT", said, NOW))
     assert [row["hospital_id"] for row in rows(database, "SELECT hospital_id FROM hospitals")] == ["470001", "470002"]
+
+
+def test_a_file_of_100_000_locations_is_held_against_a_hospital_in_no_time() -> None:
+    names = tuple(f"Clinic {number} of Newport" for number in range(100_000))
+    header = Header(hospital_name="G", location_names=names, addresses=("1 Elm St, Newport, VT 05855",) * 100_000)
+    own = Candidate(hospital=Hospital(hospital_id="x1", name="Grace Cottage", state="VT", city="Newport"))
+    began = time.process_time()
+    assert isinstance(verify(header, own, Candidates([own])), NoMatch)
+    assert time.process_time() - began < 0.3
 
 
 def test_reasons_without_number_are_told_as_one() -> None:
