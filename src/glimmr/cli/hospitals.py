@@ -236,7 +236,7 @@ def answers(told: Sequence[Mapping[str, Any]]) -> None:
             f" {failed}{show.why(one['message'])}{before}{'' if failed else _of_this_one(one)}"
         )
         for tried in one["tried"]:
-            typer.echo(f"    {show.clean(tried['url'])}: {show.clean(tried['answer'])}, {_verdict(tried['verdict'])}")
+            typer.echo(f"    {show.why(tried['url'])}: {show.clean(tried['answer'])}, {_verdict(tried['verdict'])}")
 
 
 def _of_this_one(answer: Mapping[str, Any]) -> str:

@@ -24,7 +24,8 @@ _SECRET = re.compile(
     r"|^x-(amz|goog|oss|cos)-",
     re.IGNORECASE,
 )
-_PIECES = re.compile(r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?(//)?([^/?]*)([^?]*)(\??)(.*)")
+_PIECES = re.compile(r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?([/\\]*)([^/\\?]*)([^?]*)(\??)(.*)")
+_PAIRS = re.compile("([&;])")  # some servers take the second for the first (HTML 4.01, B.2.2)
 # They name something inside a page or a program: there is no server to ask.
 _NOT_WEB = frozenset(("blob", "mailto", "javascript", "data", "tel", "about", "sms"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -108,7 +109,7 @@ def redact(url: str) -> str:
     scheme, slashes, place, path, mark, query = (piece or "" for piece in pieces.groups())
     if "@" in place:
         place = "***@" + place.rpartition("@")[2]
-    return scheme + slashes + place + path + mark + "&".join(_redacted(pair) for pair in query.split("&"))
+    return scheme + slashes + place + path + mark + "".join(map(_redacted, _PAIRS.split(query)))
 
 
 def _redacted(pair: str) -> str:

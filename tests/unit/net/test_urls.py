@@ -83,6 +83,9 @@ def test_origins_differ_by_scheme_host_and_port() -> None:
         ("https://h.test/a#access_token=1", "https://h.test/a"),
         ("https://h.test/\x1b[31m\n", "https://h.test/%1B[31m%0A"),
         ("", ""),
+        ("https://a.test/x?a=1;sig=secret&amp;token=secret", "https://a.test/x?a=1;sig=***&amp;token=***"),
+        ("https:///me:secret@a.test/x", "https:///***@a.test/x"),
+        ("https:\\\\me:secret@a.test\\x", "https:\\\\***@a.test\\x"),
     ],
 )  # fmt: skip
 def test_secrets_and_control_characters_are_not_shown(url: str, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from glimmr.parse.tables.legacy_header import find_header
+from glimmr.parse.tables.preamble import of_prose
 from glimmr.parse.tables.vocabulary import Role, named
 
 from .papers import Read, csv_text, read
@@ -287,3 +289,10 @@ def test_nested_charges_without_payers_are_one_item(tmp_path: Path) -> None:
     got = read(tmp_path, json.dumps(items))
     assert (got.report.rows_in, got.report.charges) == (2, 4)
     assert len({c["source_pos"] for c in got.charges}) == 4
+
+
+def test_a_line_above_a_table_that_nearly_is_a_date_again_and_again_costs_no_time() -> None:
+    began = time.process_time()
+    found = of_prose([["Hospital Name: Grace Cottage"], ["effective " * 20_000], ["Effective 1/2/2024"]])
+    assert (found.hospital_name, found.last_updated_on) == ("Grace Cottage", "2024-01-02")
+    assert time.process_time() - began < 2

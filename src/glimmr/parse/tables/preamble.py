@@ -19,6 +19,7 @@ _EFFECTIVE = re.compile(
     r"([a-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,4}[-/]\d{1,2}[-/]\d{1,4})",
     re.IGNORECASE,
 )
+_LONGEST_LINE = 1000  # letters; longer ones are no title, and may be made to be slow to look through
 _DATES = (
     "%Y-%m-%d",
     "%m/%d/%Y",
@@ -63,7 +64,7 @@ def names_general_data(cells: Sequence[str]) -> bool:
 
 def of_prose(records: Sequence[Sequence[str]]) -> Header:
     """The header from the lines above a legacy table: `Hospital Name: X`, a line that names one, `Effective …`."""
-    lines = [" ".join(cell.strip() for cell in record if cell.strip()) for record in records]
+    lines = [" ".join(cell.strip() for cell in record if cell.strip())[:_LONGEST_LINE] for record in records]
     named = [found for line in lines if (found := _HOSPITAL.match(line))]
     alone = [line for line in lines if _A_HOSPITAL.search(line) and len(line) < 100]
     dates = [found for line in lines if (found := _EFFECTIVE.search(line))]
