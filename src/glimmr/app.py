@@ -44,7 +44,7 @@ _GB = 10**9
 _LAST_LOOK_SECONDS = 5.0
 _WAIT = (
     " already; wait for it, stop it, or use another --data"
-    " (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile)"
+    " (looking with `status`, `jobs`, `prices` and `sql` is fine meanwhile; `glimmr scan` puts its questions for it)"
 )
 _NO_FIX = (
     ", and repairs by itself what it can, within 30 s (what lists a shelf, within 10 minutes):"

@@ -117,7 +117,7 @@ def test_a_failing_a_nameless_and_an_empty_state_each_have_their_reason_and_the_
         "ME": ("ok", "", 0),
     }
     assert "200 skipped: no hospital name" in jobs["NH"]["message"]
-    assert jobs["ME"]["message"] == "0 found"
+    assert jobs["ME"]["message"] == "0 addresses found"
     assert "500" in jobs["VT"]["message"]
     assert {place: job["state"] for place, job in jobs.items()} == dict.fromkeys(("NH", "ME", "RI", "DC"), "done") | {
         "VT": "dead"

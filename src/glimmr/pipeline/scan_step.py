@@ -228,6 +228,7 @@ def _failed(connection: Connection, job: Job, outcome: Outcome, ending: Ending) 
 
 
 def _said(scanned: Scanned) -> str:
-    listed = f"{len(scanned.listed):,} hospitals listed; " if scanned.listed else ""
+    listed, found = len(scanned.listed), len(scanned.found) + len(scanned.pointers)
+    hospitals_listed = f"{listed:,} {'hospital' if listed == 1 else 'hospitals'} listed; " if listed else ""
     skipped = "".join(f"; {count} skipped: {reason}" for reason, count in scanned.reasons.items())
-    return f"{listed}{len(scanned.found) + len(scanned.pointers)} found{skipped}"
+    return f"{hospitals_listed}{found:,} {'address' if found == 1 else 'addresses'} found{skipped}"

@@ -184,7 +184,7 @@ def classify(error: exc.SQLAlchemyError) -> tuple[LocalFault | None, bool]:
         return _classify_sqlite(code & 0xFF, message)
     state = getattr(error.orig, "sqlstate", None)
     if state == "53100":
-        return DiskFull(message), True
+        return DiskFull(f"{message}; free some space, and it goes on by itself"), True
     if state is not None:
         return (DatabaseFault(message), True) if state.startswith(_POSTGRES_PASSING) else (None, False)
     return _classify_unstated(error, message)
@@ -207,7 +207,7 @@ def is_read_only(error: exc.SQLAlchemyError) -> bool:
 
 def _classify_sqlite(code: int, message: str) -> tuple[LocalFault | None, bool]:
     if code == sqlite3.SQLITE_FULL:
-        return DiskFull(message), True
+        return DiskFull(f"{message}; free some space, and it goes on by itself"), True
     if code in _SQLITE_BROKEN:
         hint = "put a copy back, or move glimmr.sqlite and its -wal and -shm away: the next run brings all home again"
         return DatabaseFault(f"{message}; {hint}"), False

@@ -169,7 +169,7 @@ def test_a_full_disk_is_named_and_what_is_there_stays_readable(database: Databas
         for _ in range(1000):
             connection.execute(text("INSERT INTO numbers SELECT n FROM numbers LIMIT 1000"))
 
-    with pytest.raises(DiskFull):
+    with pytest.raises(DiskFull, match="free some space"):
         tried.write(fill)
     tried.close()
     assert numbers(database) == [1]
