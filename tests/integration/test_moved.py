@@ -32,7 +32,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(params=["one machine", "fleet"])
+@pytest.fixture(params=["one machine", pytest.param("fleet", marks=pytest.mark.long)])
 def env(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> dict[str, str]:
     """The settings with which the line lives in the world, where its truth and its shelves are."""
     given = {"GLIMMR_SITES_AGAIN_SECONDS": "0", "GLIMMR_PRA_REQUESTS": "10000", "GLIMMR_RETRY_SCALE": "0.0001"}
