@@ -1,12 +1,13 @@
 # ruff: noqa: ARG002, ARG005 - a step has the shape the engine room calls
-"""What watching costs: `python bench/overhead.py [--pairs 10] [--jobs 2000] [--line FILES] [--report FILE]`.
+"""What watching costs: `python bench/overhead.py [--pairs 10] [--jobs 2000] [--lists | --line FILES] [--report FILE]`.
 
 The same jobs without network are worked off twice: with logs, metrics, health and heartbeat, as `glimmr serve` does,
 scraped every 5 s; and without all four. Processor time of this process and its children, alternating which comes first;
 a JSON line a pair, and then the medians: of the ratio, and of the milliseconds a job.
 
-The jobs write a row each and do nothing else: the least work there can be, about a millisecond. With `--line` they are
-the line's own: so many small files of a simulated world, here already, are parsed and published.
+The jobs write a row each and do nothing else: the least work there can be, about a millisecond. With `--lists` they are
+the least real ones: scans of lists of the user's own, ten hospitals each. With `--line` they are the line's longest: so
+many small files of a simulated world, here already, are parsed and published.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from glimmr.jobs.heartbeat import Heartbeat
 from glimmr.jobs.job import Job, NewJob, Result, Tell, Terms
 from glimmr.jobs.worker import work
 from glimmr.outcomes import Outcome
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.settings import Settings, load
 from glimmr.stores.database import Connection, Database, migrate
 from glimmr.watch.lookout import Lookout
@@ -44,6 +46,7 @@ from glimmr.world.places import STATES
 _SCRAPE_SECONDS = 5.0
 _WORLD = ("-m", "glimmr.world", "--mix", "clean", "--pra-requests", "100000", "--hospitals")
 _LONG_SECONDS = 3600.0
+_LISTED = 10  # hospitals
 
 
 class Noop:
@@ -116,6 +119,29 @@ def rows(jobs: int) -> Generator[Callable[[Settings], "Work"]]:
         return worked
 
     yield prepared
+
+
+@contextmanager
+def lists(jobs: int) -> Generator[Callable[[Settings], "Work"]]:
+    """Work of scans: each reads a list and remembers its hospitals and their addresses."""
+    with tempfile.TemporaryDirectory() as home:
+        places = [str(Path(home) / f"{n}.csv") for n in range(jobs)]
+        for n, place in enumerate(places):
+            listed = (f"Hospital {n} {m},{n:05}{m},VT,http://h{n}.test/{m}.csv" for m in range(_LISTED))
+            Path(place).write_text("\n".join(("name,ccn,state,url", *listed)), "utf-8")
+
+        def prepared(settings: Settings) -> Work:
+            async def worked(watch: watching.Watch | None) -> int:
+                with app.working(settings, limit=0) as parts:
+                    put = [scan_job("listing", place, refresh=False) for place in places]
+                    parts.database.write(lambda connection: ledger.enqueue(connection, put))
+                    await app.serve(parts, drain=True, stop=asyncio.Event(), watch=watch)
+                    assert done(parts.database, "scan") == jobs, "all were worked off"
+                    return jobs
+
+            return worked
+
+        yield prepared
 
 
 @contextmanager
@@ -193,13 +219,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--line", type=int, metavar="FILES")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--lists", action="store_true")
+    kind.add_argument("--line", type=int, metavar="FILES")
     parser.add_argument("--report", type=Path)
     given = parser.parse_args()
     ratios: list[float] = []
     more_ms: list[float] = []
     jobs = 0
-    with line(given.line) if given.line else rows(given.jobs) as prepared:
+    made = line(given.line) if given.line else (lists if given.lists else rows)(given.jobs)
+    with made as prepared:
         for pair in range(given.pairs + 1):
             seconds = dict[bool, float]()
             for with_all in (True, False) if pair % 2 else (False, True):

@@ -45,9 +45,9 @@ class _Name:
 
 
 def rarest(words: Iterable[str], common: Mapping[str, int]) -> list[str]:
-    """The words by which a name is looked for, where `common` says how many hospitals have each."""
+    """The words by which a name is looked for, where `common` says how many hospitals have each: one at least."""
     known = sorted((word for word in words if word in common), key=lambda word: common[word])
-    return [word for word in known[:_RAREST] if common[word] <= _MOST_NAMED]
+    return [word for word in known[:_RAREST] if common[word] <= _MOST_NAMED] or known[:1]
 
 
 class Candidates:

@@ -18,6 +18,7 @@ BEGINNING_BYTES = 128 * 1024  # a header stands in the first few
 _MOST_ASKED = 25  # of one site
 BEYOND = f"a link beyond the {_MOST_ASKED} likeliest of its site"
 _OTHER_LIST = 1  # the rank of a link that says so
+_POSSESSIVE = re.compile(r"(?<=\w{3})[-_+\s]+s(?=[-_+\s]|$)", re.IGNORECASE)  # `st-mary-s`; an S alone is South
 _PRESCRIBED = re.compile(r"\d{2}-?\d{7}(?:-\d{10})?_(.+)_standardcharges\.", re.IGNORECASE)  # 45 CFR 180.50(d)(5)
 
 Looks = Callable[[bytes], FileReport]
@@ -86,7 +87,10 @@ def _of_header(lead: Lead, report: FileReport) -> Iterator[Pointer]:
 def _by_name(lead: Lead, at_home: Collection[str]) -> list[Pointer]:
     """At most one: no header was seen."""
     named = _PRESCRIBED.search(unquote(urlsplit(lead.url).path))
-    name = re.sub(r"[-_+\s]+", " ", named[1]).strip() if named else ""
+    said = (
+        re.sub(r"(?<=\w{3})[-_+\s]+s(?=[-_+\s]|$)", "s", named[1], flags=re.IGNORECASE) if named else ""
+    )  # St. Mary's
+    name = re.sub(r"[-_+\s]+", " ", said).strip()
     if not is_name(name):
         name = next(iter(at_home)) if len(at_home) == 1 else ""
     return [_pointer(lead, name, guessed=True)] if name else []

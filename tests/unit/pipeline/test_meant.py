@@ -58,6 +58,14 @@ def test_in_another_state_only_a_name_is_believed_that_is_the_same_and_nobody_el
     assert (key[0], method) == ("x", "source")
 
 
+def test_a_name_of_nothing_but_common_words_is_found_in_another_state(database: Database) -> None:
+    saints = [hospital(f"51{at:04}", f"ST ITA MEDICAL CENTER {at}", "WV") for at in range(100)]
+    saints += [hospital(f"52{at:04}", f"MARSH CLINIC {at % 9}", "WI") for at in range(70 * 9)]
+    listed = Scanned(listed=tuple(Listed(hospital=one, source="cms_roster") for one in saints))
+    database.write(lambda connection: remember(connection, "cms_roster", "all", listed, NOW))
+    assert means(database, "St. Ita Medical Center 4") == [("510004", "name")]
+
+
 def test_who_had_no_words_yet_has_them_when_a_source_lists_it_again(database: Database) -> None:
     database.write(lambda connection: connection.exec_driver_sql("DELETE FROM hospital_words"))
     again = Scanned(listed=(Listed(hospital=FAR, source="cms_roster"),))

@@ -101,6 +101,7 @@ def test_a_file_of_forty_locations_is_forty(look: Looks) -> None:
     [
         pytest.param(f"{NAMED}.csv", (), "grace cottage hospital", id="its own name"),
         pytest.param(f"{NAMED}.csv", ("Other Hospital",), "grace cottage hospital", id="its own name first"),
+        pytest.param("/123456789_st-mary-s-hospital_standardcharges.csv", (), "st marys hospital", id="a possessive"),
         pytest.param("/cdm.csv", ("Grace Cottage",), "Grace Cottage", id="the only one at home"),
     ],
 )
