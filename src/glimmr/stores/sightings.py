@@ -18,6 +18,7 @@ from glimmr.stores.tables import (
     sightings,
     source_answers,
 )
+from glimmr.stores.trust import OWN_WORD
 
 _LIVE = select(sightings.c.price_file_id, sightings.c.hospital_id).where(
     sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place"), sightings.c.gone_at.is_(None)
@@ -66,6 +67,16 @@ _STAYS = (
     .values(moved_to=None)
 )
 _LEFT = _LINKED.where(price_file_hospitals.c.moved_to.is_not(None))
+# Whoever comes second and names the hospital itself says more than who came first and meant it by likeness.
+_NAMED = (
+    update(price_file_hospitals)
+    .where(
+        price_file_hospitals.c.price_file_id == bindparam("file"),
+        price_file_hospitals.c.hospital_id == bindparam("who"),
+        *(price_file_hospitals.c.match_method != one for one in OWN_WORD),
+    )
+    .values(source=bindparam("said_by"), match_method=bindparam("how"), match_score=bindparam("sure"))
+)
 _SOURCES = (
     select(sightings.c.source, sightings.c.place, func.max(source_answers.c.asked_at))
     .outerjoin(
@@ -180,6 +191,13 @@ def _write_links(
         ],
         replace=("location_name",),
     )
+    named = [
+        {"file": file, "who": hospital, "said_by": one.source, "how": one.method, "sure": one.score}
+        for (file, hospital), one in links.items()
+        if one.method in OWN_WORD
+    ]
+    if named:
+        connection.execute(_NAMED, named)
     for file, hospital in _pairs(connection, _LEFT, list({file for file, _ in links})) & links.keys():
         here = price_file_hospitals.c.price_file_id == file, price_file_hospitals.c.hospital_id == hospital
         connection.execute(update(price_file_hospitals).where(*here).values(moved_to=None, gave_way_at=None))

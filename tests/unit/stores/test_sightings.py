@@ -30,11 +30,12 @@ def see(
     place: str = "VT",
     day: int = 0,
     whole: bool = True,
+    method: str = "ccn",
 ) -> Seen:
     """An answer that names addresses with their hospitals."""
     told = [
         Sighting(
-            hospital=Hospital(hospital_id=key, name=key, state="VT"), url=url, source=source, method="ccn", score=1
+            hospital=Hospital(hospital_id=key, name=key, state="VT"), url=url, source=source, method=method, score=1
         )
         for url, key in said
     ]
@@ -44,6 +45,19 @@ def see(
         return sightings.see(connection, source, place, told, NOW + timedelta(days=day), whole=whole)
 
     return database.write(work)
+
+
+def test_who_names_a_hospital_itself_is_believed_though_another_meant_it_by_likeness_before(database: Database) -> None:
+    def method() -> set[tuple[str, str]]:
+        links = rows(database, "SELECT source, match_method FROM price_file_hospitals")
+        return {(row["source"], row["match_method"]) for row in links}
+
+    see(database, (A, "470001"), source="page", place="h.test", method="domain+name")
+    assert method() == {("page", "domain+name")}
+    see(database, (A, "470001"))
+    assert method() == {("pra", "ccn")}
+    see(database, (A, "470001"), source="page", place="h.test", method="domain+name", day=1)
+    assert method() == {("pra", "ccn")}
 
 
 def changes(database: Database) -> list[tuple[str, str, str]]:
