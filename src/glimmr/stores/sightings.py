@@ -67,16 +67,7 @@ _STAYS = (
     .values(moved_to=None)
 )
 _LEFT = _LINKED.where(price_file_hospitals.c.moved_to.is_not(None))
-# Whoever comes second and names the hospital itself says more than who came first and meant it by likeness.
-_NAMED = (
-    update(price_file_hospitals)
-    .where(
-        price_file_hospitals.c.price_file_id == bindparam("file"),
-        price_file_hospitals.c.hospital_id == bindparam("who"),
-        *(price_file_hospitals.c.match_method != one for one in OWN_WORD),
-    )
-    .values(source=bindparam("said_by"), match_method=bindparam("how"), match_score=bindparam("sure"))
-)
+_GUESSED = _LINKED.where(price_file_hospitals.c.match_method.not_in(OWN_WORD))
 _SOURCES = (
     select(sightings.c.source, sightings.c.place, func.max(source_answers.c.asked_at))
     .outerjoin(
@@ -191,16 +182,13 @@ def _write_links(
         ],
         replace=("location_name",),
     )
-    named = [
-        {"file": file, "who": hospital, "said_by": one.source, "how": one.method, "sure": one.score}
-        for (file, hospital), one in links.items()
-        if one.method in OWN_WORD
-    ]
-    if named:
-        connection.execute(_NAMED, named)
-    for file, hospital in _pairs(connection, _LEFT, list({file for file, _ in links})) & links.keys():
-        here = price_file_hospitals.c.price_file_id == file, price_file_hospitals.c.hospital_id == hospital
-        connection.execute(update(price_file_hospitals).where(*here).values(moved_to=None, gave_way_at=None))
+    files = list({file for file, _ in links})
+    for pair in _pairs(connection, _LEFT, files) & links.keys():
+        _change_link(connection, pair, moved_to=None, gave_way_at=None)
+    # Who names the hospital itself says more than who came before and meant it by likeness.
+    for pair in _pairs(connection, _GUESSED, files) & links.keys():
+        if (one := links[pair]).method in OWN_WORD:
+            _change_link(connection, pair, source=one.source, match_method=one.method, match_score=one.score)
     rows = [
         {
             "source": source,
@@ -225,6 +213,12 @@ def _write_links(
         )
         .values(gone_at=None)
     )
+
+
+def _change_link(connection: Connection, pair: tuple[str, str], **values: Any) -> None:
+    file, hospital = pair
+    here = price_file_hospitals.c.price_file_id == file, price_file_hospitals.c.hospital_id == hospital
+    connection.execute(update(price_file_hospitals).where(*here).values(**values))
 
 
 def _note(
