@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import io
 import json
-import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -211,8 +211,8 @@ def cpu_seconds(settings: Settings, worked: Work, *, with_all: bool) -> tuple[fl
 
 
 def used_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:

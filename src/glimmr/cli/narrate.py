@@ -4,7 +4,6 @@ That a job began is told at debug level only: it would be half of the lines, and
 """
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +35,7 @@ _LOG = logging.getLogger(EVENTS)
 def narrate(*, shown: bool = True) -> Callable[[], None]:
     """Begin to log what this process does: `shown` on standard error, too. Returns how to stop."""
     log.show_events(shown)
-    stop = events.listen(_Narrator().hear)
+    stop = events.listen(_hear)
 
     def ended() -> None:
         log.show_events(False)
@@ -45,31 +44,17 @@ def narrate(*, shown: bool = True) -> Callable[[], None]:
     return ended
 
 
-class _Narrator:
-    """Any thread may tell."""
-
-    def __init__(self) -> None:
-        self._began: dict[tuple[int, int], float] = {}
-
-    def hear(self, event: Event, facts: dict[str, Any]) -> None:
-        """What ends, for a person to see, with the seconds it took; anything else for who looks for a fault."""
-        seconds = self._seconds(event, facts)
-        level = logging.INFO if event in _SHOWN else logging.DEBUG
-        if not _LOG.isEnabledFor(level):
-            return
-        if event in _ENDS or event is events.JOB_CLAIMED:
-            facts = {"text": line_of(event, facts, seconds), **facts, "seconds": seconds}
-        elif event in _ALSO:
-            facts = {"text": _ALSO[event].format_map(facts | _slots(facts)), **facts}
-        record = _LOG.makeRecord(EVENTS, level, "", 0, event.name, (), None, extra={"told": facts})
-        _LOG.handle(record)  # `log` would look for the caller, whom no line names
-
-    def _seconds(self, event: Event, facts: dict[str, Any]) -> float | None:
-        """How long the run took that ends with this. None: none does, or another process began it."""
-        if event is events.JOB_CLAIMED:
-            self._began[facts["job"], facts["epoch"]] = time.monotonic()
-        began = self._began.pop((facts["job"], facts["epoch"]), None) if event in _ENDS else None
-        return round(time.monotonic() - began, 3) if began is not None else None
+def _hear(event: Event, facts: dict[str, Any]) -> None:
+    """What ends, for a person to see; anything else for who looks for a fault."""
+    level = logging.INFO if event in _SHOWN else logging.DEBUG
+    if not _LOG.isEnabledFor(level):
+        return
+    if event in _ENDS or event is events.JOB_CLAIMED:
+        facts = {"text": line_of(event, facts), **facts}
+    elif event in _ALSO:
+        facts = {"text": _ALSO[event].format_map(facts | _slots(facts)), **facts}
+    record = _LOG.makeRecord(EVENTS, level, "", 0, event.name, (), None, extra={"told": facts})
+    _LOG.handle(record)  # `log` would look for the caller, whom no line names
 
 
 def _slots(facts: dict[str, Any]) -> dict[str, str]:
@@ -77,13 +62,13 @@ def _slots(facts: dict[str, Any]) -> dict[str, str]:
     return {"slots": ", ".join(f"{step} {count}" for step, count in facts.get("slots", {}).items())}
 
 
-def line_of(event: Event, facts: dict[str, Any], seconds: float | None = None) -> str:
+def line_of(event: Event, facts: dict[str, Any]) -> str:
     """One event in words: `download 12 finished: ok, 3.2 MB, 1.4 s (h.example)`."""
     what = event.name.rpartition(".")[2].replace("_", " ")
     ended = " ".join(filter(None, (facts.get("outcome"), facts.get("reason"))))
     sizes = (facts.get("bytes") and size(facts["bytes"]), facts.get("rows") and f"{facts['rows']:,} rows")
     later = f"again in {facts['delay_seconds']:,.0f} s" if facts.get("delay_seconds") else None
-    took = f"{seconds:,.1f} s" if seconds is not None else None
+    took = f"{facts['seconds']:,.1f} s" if facts.get("seconds") is not None else None
     told = ", ".join(str(part) for part in (ended, *sizes, took, later, facts.get("message")) if part)
     host = f" ({facts['host']})" if facts.get("host") else ""
     return clean(f"{facts['step']} {facts['job']} {what}{f': {told}' if told else ''}{host}")

@@ -123,8 +123,8 @@ def _tell_written(job: Job, ended_as: str) -> None:
     events.tell(events.JOB_WRITTEN, **facts(job), ended_as=ended_as)
 
 
-def tell_end(job: Job, ending: Ending) -> None:
-    """Tell the listeners how a run ended, after the commit."""
+def tell_end(job: Job, ending: Ending, seconds: float | None = None) -> None:
+    """Tell the listeners how a run ended, after the commit; and how long it took, if it was a run of this process."""
     if ending.state == "ready":
         event = events.JOB_RETRIED if ending.charged else events.JOB_HANDED_BACK
         event = events.JOB_RESCUED if ending.stalled else event
@@ -139,6 +139,7 @@ def tell_end(job: Job, ending: Ending) -> None:
         "bytes": ending.bytes,
         "rows": ending.rows,
         "delay_seconds": ending.delay_seconds,
+        "seconds": seconds,
     }
     events.tell(event, **facts(job), **told)
     if event is events.JOB_HANDED_BACK and ending.delay_seconds:  # nobody is to blame, so somebody must be told

@@ -21,7 +21,8 @@ class Run:
         self._lock = threading.Lock()
         self._progress: dict[str, Any] = {}
         self._unwritten = False
-        self._told_at, self._written_at = float("-inf"), time.monotonic()  # its claim wrote its row
+        self._began = self._written_at = time.monotonic()  # its claim wrote its row
+        self._told_at = float("-inf")
 
     def __call__(self, **progress: Any) -> None:
         """Keep what the step says, and tell listeners now and then.
@@ -41,6 +42,10 @@ class Run:
                 self._told_at = now
         if due:
             events.tell(events.JOB_PROGRESSED, job=self.job.id, step=self.job.step, **self._progress)
+
+    def seconds(self) -> float:
+        """How long it has run."""
+        return round(time.monotonic() - self._began, 3)
 
     def stop(self, why: GlimmrError) -> None:
         """Let the next `tell` raise `why`. The first reason stays."""

@@ -61,7 +61,7 @@ class Runner:
             with bound_contextvars(**facts(run.job)):  # whatever logs on the way says which run it was
                 return await self._from_start_to_end(run)
         except LeaseLost as lost:
-            events.tell(events.LEASE_LOST, **facts(run.job), message=str(lost))
+            events.tell(events.LEASE_LOST, **facts(run.job), message=str(lost), seconds=run.seconds())
         except LocalFault as fault:
             # The end could not be written: the ledger still says that we run it, and its lease decides.
             _LOG.warning("job %d (%s): %s", run.job.id, run.job.step, fault)
@@ -111,7 +111,7 @@ class Runner:
     async def _finish(self, run: Run, result: Result) -> frozenset[str]:
         job = run.job
         following = await self._until_written(run, lambda connection: finish(connection, job, result))
-        tell_end(job, good_end(result))
+        tell_end(job, good_end(result), run.seconds())
         for job_id, new in following.items():
             events.tell(events.JOB_ENQUEUED, job=job_id, step=new.step, args=new.args, host=new.host)
         return frozenset({job.step} | {new.step for new in following.values()})
@@ -132,7 +132,7 @@ class Runner:
             _LOG.exception("job %d (%s): the step's own ending failed", job.id, job.step)
             ending = broken(error, bug)
             await self._until_written(run, lambda connection: ledger.end(connection, job, ending))
-        tell_end(job, ending)
+        tell_end(job, ending, run.seconds())
 
     async def _until_written(self, run: Run, work: Callable[[Connection], T]) -> T:
         """A run's last transaction is worth waiting for: its work is done, only the database is away."""

@@ -6,7 +6,7 @@ from glimmr.model import Found, Pointer, Sighting
 from glimmr.scan import Scanned
 from glimmr.scan.candidates import Candidates, rarest
 from glimmr.scan.match import is_same
-from glimmr.scan.merge import candidates_of, of_its_site, pointed, sighted, words_of
+from glimmr.scan.merge import candidates_of, of_its_site, own_of, pointed, sighted, words_of
 from glimmr.scan.names import name_words
 from glimmr.stores import hospital_words, hospitals
 from glimmr.stores.database import Connection
@@ -35,17 +35,18 @@ def _pointed(connection: Connection, site: str, pointers: Sequence[Pointer]) -> 
         return []
     at_home = candidates_of(hospitals.at_domain(connection, site))
     states = at_home.states | {one.state for one in pointers if one.state}
-    said = [pointed(pointer, at_home, Candidates()) for pointer in pointers]
+    own = [own_of(pointer, at_home) for pointer in pointers]
+    said = [pointed(*whose, at_home, Candidates()) for whose in zip(pointers, own, strict=True)]
     unsure = [at for at, one in enumerate(said) if one.method == "source" or not is_same(one.score)]
     if unsure and states:
         around = candidates_of(hospitals.in_states(connection, states))
         for at in unsure:
-            said[at] = pointed(pointers[at], at_home, around)
+            said[at] = pointed(pointers[at], own[at], at_home, around)
     strangers = [at for at, one in enumerate(said) if one.method == "source"]
     if strangers:
         everybody = _like(connection, {pointers[at].location_name for at in strangers})
         for at in strangers:
-            said[at] = pointed(pointers[at], at_home, everybody, everywhere=True)
+            said[at] = pointed(pointers[at], own[at], at_home, everybody, everywhere=True)
     return [of_its_site(one, pointer, at_home) for one, pointer in zip(said, pointers, strict=True)]
 
 

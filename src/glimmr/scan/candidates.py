@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from glimmr.model import Hospital
 from glimmr.places import PLACES
@@ -42,6 +43,10 @@ class _Name:
     def of(cls, name: str) -> "_Name":
         words = name_words(name)
         return cls(frozenset(words), "".join(words), len(name) >= _CUT_AT)
+
+
+# A name is compared with many hospitals, one after the other.
+_asked = lru_cache(maxsize=256)(_Name.of)
 
 
 def rarest(words: Iterable[str], common: Mapping[str, int]) -> list[str]:
@@ -141,7 +146,7 @@ class Candidates:
         Words of the hospital's town and state hardly count where only one of the two has them.
         """
         known, place = self._named[hospital_id]
-        asked = [_Name.of(name) for name in names]
+        asked = [_asked(name) for name in names]
         return max((self._alike(ours, theirs, place) for ours in asked for theirs in known), default=0.0)
 
     def _alike(self, ours: _Name, theirs: _Name, place: frozenset[str]) -> float:
@@ -149,10 +154,12 @@ class Candidates:
             return 1.0
         if theirs.is_cut and ours.letters.startswith(theirs.letters):
             return _CUT_ALIKE
-        shared = sum(self._weight(word) for word in ours.words & theirs.words)
-        either = ours.words ^ theirs.words
+        both, either = ours.words & theirs.words, ours.words ^ theirs.words
+        if not both:
+            return 0.0
+        shared = sum(self._weight(word) for word in both)
         apart = sum(self._weight(word) * (_OF_THE_PLACE if word in place else 1.0) for word in either)
-        return shared / (shared + apart) if shared else 0.0
+        return shared / (shared + apart)
 
     def _weight(self, word: str) -> float:
         if self._common is None:

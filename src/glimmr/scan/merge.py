@@ -50,8 +50,10 @@ def sighted(found: Found, candidates: Candidates) -> Sighting:
     )
 
 
-def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, everywhere: bool = False) -> Sighting:
-    """Whom a site means: a hospital of its own first, then another candidate, else one known by it alone.
+def pointed(
+    pointer: Pointer, own: Match | None, at_home: Candidates, candidates: Candidates, *, everywhere: bool = False
+) -> Sighting:
+    """Whom a site means: its `own` hospital of that name first, then another candidate, else one known by it alone.
 
     One of its own that is merely like it gives way to a candidate that is called just so. A text names no state: where
     the site's hospitals are all in one, it is taken for that, unless `everywhere`. A file's header that says where its
@@ -60,7 +62,6 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, ev
     state = pointer.state or (next(iter(at_home.states)) if len(at_home.states) == 1 else None)
     name, zip_text = pointer.location_name, zip_code(pointer.address or "")
     where = pointer.state if everywhere else state
-    own = None if pointer.state or pointer.address else _at_home(name, at_home)
     meant = match(Claim(names=(name,), state=where, address=pointer.address, zip=zip_text), candidates)
     if own is not None and not (isinstance(meant, Match) and is_same(meant.score) and not is_same(own.score)):
         meant = own
@@ -84,7 +85,11 @@ def pointed(pointer: Pointer, at_home: Candidates, candidates: Candidates, *, ev
     )
 
 
-def _at_home(name: str, at_home: Candidates) -> Match | None:
+def own_of(pointer: Pointer, at_home: Candidates) -> Match | None:
+    """The hospital of the site's own that is meant by its name, if one is and no other is near."""
+    if pointer.state or pointer.address:
+        return None
+    name = pointer.location_name
     # Of a site with more, those that share no rare word are not looked at: 10,000 against 10,000 would never end.
     ids = [one.hospital.hospital_id for one in at_home] if len(at_home) <= _FEW else at_home.near((name,), None, "")
     likest = sorted((at_home.likeness((name,), key), key) for key in ids)

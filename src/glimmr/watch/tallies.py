@@ -1,7 +1,5 @@
 """Counts what this process does by listening to its events: counters and histograms. It asks nobody and never waits."""
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,8 +36,6 @@ class Tallies:
         self._labelled: dict[tuple[str, ...], Any] = {}  # looking one up anew costs more than all else here
         self.published: deque[tuple[str, str]] = deque(maxlen=_MOST_KEPT)  # file_id, price_file_id
         self.taken_over: deque[tuple[int, int, datetime]] = deque(maxlen=_MOST_KEPT)  # job, epoch, when
-        self._lock = threading.Lock()
-        self._began: dict[tuple[int, int], float] = {}
         self._heard: dict[Event, Callable[[dict[str, Any]], None]] = {
             events.JOB_CLAIMED: self._claimed,
             events.JOB_FINISHED: self._ended,
@@ -47,7 +43,6 @@ class Tallies:
             events.JOB_RETRIED: self._retried,
             events.JOB_HANDED_BACK: self._handed_back,
             events.JOB_RESCUED: self._rescued,
-            events.LEASE_LOST: self._lost,
             events.INVARIANT_REPAIRED: self._repaired,
             events.REQUEST_SENT: self._sent,
             events.REQUEST_ANSWERED: self._answered,
@@ -75,20 +70,13 @@ class Tallies:
         return one
 
     def _claimed(self, facts: dict[str, Any]) -> None:
-        with self._lock:
-            self._began[facts["job"], facts["epoch"]] = time.monotonic()
         if facts["stalls"]:
             self.taken_over.append((facts["job"], facts["epoch"], datetime.now(UTC)))
 
-    def _left(self, facts: dict[str, Any]) -> float | None:
-        with self._lock:
-            began = self._began.pop((facts["job"], facts["epoch"]), None)
-        return time.monotonic() - began if began is not None else None
-
     def _timed(self, facts: dict[str, Any]) -> None:
         """Who ends a run of somebody else's (a rescuer) does not know how long it took."""
-        if (seconds := self._left(facts)) is not None:
-            self._one("glimmr_job_seconds", facts["step"], facts["ended_as"]).observe(seconds)
+        if facts["seconds"] is not None:
+            self._one("glimmr_job_seconds", facts["step"], facts["ended_as"]).observe(facts["seconds"])
 
     def _ended(self, facts: dict[str, Any]) -> None:
         step, outcome = facts["step"], str(facts["outcome"])
@@ -107,11 +95,7 @@ class Tallies:
         self._timed(facts)
         self._add("handed_back", facts["step"])
 
-    def _lost(self, facts: dict[str, Any]) -> None:
-        self._left(facts)
-
     def _rescued(self, facts: dict[str, Any]) -> None:
-        self._left(facts)
         self._add("rescues", facts["step"])
 
     def _repaired(self, facts: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from glimmr import events
 from glimmr.cli import log
-from glimmr.cli.narrate import _Narrator, line_of, narrate
+from glimmr.cli.narrate import line_of, narrate
 from glimmr.outcomes import Outcome
 from glimmr.settings import load
 from tests.unit.cli.logged import unlogged
@@ -13,7 +13,6 @@ from tests.unit.cli.logged import unlogged
 __all__ = ["unlogged"]
 
 _JOB: dict[str, Any] = {"job": 12, "step": "download", "host": "h.example"}
-_RUN = _JOB | {"epoch": 1}
 
 
 def test_an_end_is_told_with_its_outcome_its_size_and_its_host() -> None:
@@ -33,31 +32,23 @@ def test_an_end_is_told_with_the_time_it_took_and_a_beginning_only_to_who_looks_
     for level, told in (("info", ["finished"]), ("debug", ["claimed", "finished"])):
         log.configure(load(log_level=level, log_format="json"))
         stop = narrate()
-        events.tell(events.JOB_CLAIMED, **_RUN)
-        events.tell(events.JOB_FINISHED, **_RUN, outcome=Outcome.OK)
+        events.tell(events.JOB_CLAIMED, **_JOB)
+        events.tell(events.JOB_FINISHED, **_JOB, outcome=Outcome.OK, seconds=1.25)
         stop()
-        events.tell(events.JOB_FINISHED, **_RUN, outcome=Outcome.OK)
+        events.tell(events.JOB_FINISHED, **_JOB, outcome=Outcome.OK, seconds=1.25)
         out, err = capsys.readouterr()
         assert out == ""
         lines = [json.loads(line) for line in err.splitlines()]
         assert [line["event"].removeprefix("job.") for line in lines] == told
-        assert 0 <= lines[-1]["seconds"] < 60
-        assert lines[-1]["text"].startswith("download 12 finished: ok, 0.0 s")
+        assert lines[-1]["seconds"] == 1.25
+        assert lines[-1]["text"].startswith("download 12 finished: ok, 1.2 s")
         assert lines[0]["text"].startswith(f"download 12 {told[0]}")
-
-
-def test_the_moments_of_runs_that_have_ended_are_not_kept_where_nothing_is_told(unlogged: None) -> None:
-    log.configure(load(log_level="error"))
-    narrator = _Narrator()
-    for event in (events.JOB_CLAIMED, events.JOB_FINISHED):
-        narrator.hear(event, _RUN)
-    assert narrator._began == {}
 
 
 def test_an_end_of_what_another_process_began_has_no_time(capsys: pytest.CaptureFixture[str], unlogged: None) -> None:
     log.configure(load(log_format="text"))
     stop = narrate()
-    events.tell(events.JOB_RESCUED, **_RUN, delay_seconds=30.0)
+    events.tell(events.JOB_RESCUED, **_JOB, delay_seconds=30.0, seconds=None)
     stop()
     assert capsys.readouterr().err[20:] == "download 12 rescued: again in 30 s (h.example)\n"
 

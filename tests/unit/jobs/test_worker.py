@@ -75,6 +75,23 @@ def test_every_job_runs_once_and_its_end_is_told(database: Database, told: list[
     assert database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM workers").scalar()) == 0
 
 
+@on_sqlite
+def test_the_end_of_a_run_is_told_with_the_seconds_it_took(database: Database) -> None:
+    async def last(job: Job, tell: Tell) -> Result:
+        await asyncio.sleep(0.2)
+        if job.args["n"] == 1:
+            raise ServerError("it failed")
+        return OK
+
+    took: dict[str, float] = {}
+    stop = events.listen(lambda event, facts: took.update({event.name: facts["seconds"]} if "seconds" in facts else {}))
+    put(database, *toys_of(2))
+    asyncio.run(work_off(database, {"toy": Toy(last)}))
+    stop()
+    assert took.keys() == {"job.finished", "job.gave_up"}
+    assert all(0.2 <= seconds < 20 for seconds in took.values())
+
+
 def test_two_workers_run_each_job_once(database: Database) -> None:
     first, second = Toy(), Toy()
     ids = put(database, *toys_of(60))

@@ -7,7 +7,7 @@ from typing import Any
 from glimmr.model import Found, Hospital, Known, Listed, Pointer, Sighting
 from glimmr.scan.candidates import Candidates
 from glimmr.scan.identity import hospital_id
-from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, pointed, sighted, sites_named
+from glimmr.scan.merge import Merged, candidates_of, merged, of_its_site, own_of, pointed, sighted, sites_named
 from tests.unit.scan.test_match import CENTRAL, FILLING, GRACE, MARY_NORTH, MARY_SOUTH
 
 ROSTER = [
@@ -49,6 +49,10 @@ def seen(records: list[Found]) -> list[Sighting]:
 
 def said(records: list[Found]) -> Merged:
     return merged(on_roster(), seen(records), [])
+
+
+def by_site(pointer: Pointer, at_home: Candidates, known: Candidates) -> Sighting:
+    return pointed(pointer, own_of(pointer, at_home), at_home, known)
 
 
 def test_records_of_one_hospital_become_one_and_each_fact_keeps_its_source() -> None:
@@ -108,9 +112,9 @@ def test_what_is_said_twice_is_neither_new_nor_updated() -> None:
 
 def test_at_its_own_site_a_shorter_name_means_the_hospital_and_elsewhere_nobody() -> None:
     at_home = candidates_of([on_roster()["470001"]])
-    here: Sighting = pointed(pointer("Central Vermont"), at_home, candidates())
+    here: Sighting = by_site(pointer("Central Vermont"), at_home, candidates())
     assert (here.hospital.hospital_id, here.method) == ("470001", "domain+name")
-    there = pointed(pointer("Central Vermont"), candidates_of([]), candidates())
+    there = by_site(pointer("Central Vermont"), candidates_of([]), candidates())
     assert there.method == "source"
     assert there.hospital.hospital_id.startswith("x")
 
@@ -125,11 +129,11 @@ def test_a_header_that_says_where_it_is_means_that_hospital_whoever_links_to_it(
         linked("Grace Cottage Hospital", state="VT", address="185 Grafton Road, Townshend, VT 05353"),
         linked("Grace Cottage Hospital", state="VT"),
     ):
-        assert pointed(pointer, at_home, candidates()).hospital.hospital_id == "470004"
-    elsewhere = pointed(linked("Central Vermont Medical Center", state="NH"), at_home, candidates())
+        assert by_site(pointer, at_home, candidates()).hospital.hospital_id == "470004"
+    elsewhere = by_site(linked("Central Vermont Medical Center", state="NH"), at_home, candidates())
     assert (elsewhere.method, elsewhere.hospital.state, elsewhere.hospital.website) == ("source", "NH", None)
     there = linked("Central Vermont Medical Center", state="VT", address="1 Elm St, Newport, VT 05855")
-    assert pointed(there, at_home, candidates()).method == "source"
+    assert by_site(there, at_home, candidates()).method == "source"
 
 
 def test_a_guess_is_whoever_the_files_name_is_like_else_the_only_one_of_its_site() -> None:
@@ -137,7 +141,7 @@ def test_a_guess_is_whoever_the_files_name_is_like_else_the_only_one_of_its_site
     at_home = candidates_of([home])
 
     def meant(pointer: Pointer, at_home: Candidates = at_home) -> tuple[str, str]:
-        sighting = of_its_site(pointed(pointer, at_home, candidates()), pointer, at_home)
+        sighting = of_its_site(by_site(pointer, at_home, candidates()), pointer, at_home)
         return sighting.hospital.hospital_id, sighting.method
 
     assert meant(linked("central vermont medical center", guessed=True)) == ("470001", "domain+name")
@@ -152,7 +156,7 @@ def test_at_a_site_of_one_that_is_merely_like_it_who_is_called_just_so_is_meant(
     at_home = candidates_of([on_roster()["470001"]])
     other = replace(CENTRAL, hospital_id="470099", ccn="470099", name="CENTRAL VERMONT")
     known = merged({}, [], [*ROSTER, Listed(hospital=other, source="pra")]).known
-    said = pointed(pointer("Central Vermont"), at_home, candidates_of(known.values()))
+    said = by_site(pointer("Central Vermont"), at_home, candidates_of(known.values()))
     assert (said.hospital.hospital_id, said.method) == ("470099", "name+state")
 
 
