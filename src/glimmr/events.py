@@ -1,7 +1,8 @@
 """What is worth telling: one catalogue; logs, progress, metrics, traces and crash points listen to it."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,18 +66,28 @@ ALERT_CLEARED = Event("alert.cleared", "what an alert fired for is over")
 CATALOGUE: tuple[Event, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Event))
 
 Listener = Callable[[Event, dict[str, Any]], None]
-_listeners: list[Listener] = []
+_listeners: dict[Event, tuple[Listener, ...]] = dict.fromkeys(CATALOGUE, ())
+_changing = threading.Lock()
 
 
-def listen(listener: Listener) -> Callable[[], None]:
-    """Call `listener(event, facts)` for everything that is told, in the thread that tells it. Returns how to stop."""
-    _listeners.append(listener)
-    return lambda: _listeners.remove(listener)
+def listen(listener: Listener, to: Iterable[Event] = CATALOGUE) -> Callable[[], None]:
+    """Call `listener(event, facts)` for each of these that is told, in the thread that tells. Returns how to stop."""
+    heard = tuple(to)
+    with _changing:
+        for event in heard:
+            _listeners[event] += (listener,)
+
+    def stop() -> None:
+        with _changing:
+            for event in heard:
+                _listeners[event] = tuple(one for one in _listeners[event] if one is not listener)
+
+    return stop
 
 
 def tell(event: Event, **facts: Any) -> None:
     """Say that `event` happened. A listener that stumbles is its own fault, never that of who tells."""
-    for listener in tuple(_listeners):
+    for listener in _listeners[event]:
         try:
             listener(event, facts)
         except Exception:

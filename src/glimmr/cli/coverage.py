@@ -1,6 +1,6 @@
 """`glimmr coverage`: how many of the hospitals that must publish are covered, per state."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,9 +52,16 @@ def _when(read: Mapping[str, datetime]) -> str:
         )
     if "all" in read:
         return f"CMS's roster was read {show.moment(read['all'])}"
-    states = ", ".join(f"{place} {when:%Y-%m-%d}" for place, when in list(read.items())[:8])
-    more = f" and of {len(read) - 8} more" if len(read) > 8 else ""
-    return f"CMS's roster was read of {states}{more}: `glimmr scan --all` reads all of it"
+    days = dict[str, list[str]]()
+    for place, when in read.items():
+        days.setdefault(f"{when:%Y-%m-%d}", []).append(place)
+    told = "; ".join(f"{_some(places)} ({day})" for day, places in days.items())
+    return f"CMS's roster was read of {told}: `glimmr scan --all` reads all of it"
+
+
+def _some(places: Sequence[str]) -> str:
+    more = f" and {len(places) - 8} more" if len(places) > 8 else ""
+    return f"{', '.join(places[:8])}{more}"
 
 
 def _row(state: str, one: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -30,6 +30,7 @@ def configure(settings: Settings) -> None:
         kept.setFormatter(Lines(redactor, as_json=True))
         handlers.append(kept)
     logging.basicConfig(level=level, handlers=handlers, force=True)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line of ours says which
 
 
 def show_events(shown: bool) -> None:

@@ -29,13 +29,14 @@ _ALSO = {
     events.ALERT_CLEARED: "alert cleared ({alert}): {message}",
 }
 _SHOWN = frozenset((*_ENDS, *_ALSO))
+_WORDS = {event: event.name.rpartition(".")[2].replace("_", " ") for event in events.CATALOGUE}
 _LOG = logging.getLogger(EVENTS)
 
 
 def narrate(*, shown: bool = True) -> Callable[[], None]:
     """Begin to log what this process does: `shown` on standard error, too. Returns how to stop."""
     log.show_events(shown)
-    stop = events.listen(_hear)
+    stop = events.listen(_hear, events.CATALOGUE if _LOG.isEnabledFor(logging.DEBUG) else _SHOWN)
 
     def ended() -> None:
         log.show_events(False)
@@ -64,11 +65,10 @@ def _slots(facts: dict[str, Any]) -> dict[str, str]:
 
 def line_of(event: Event, facts: dict[str, Any]) -> str:
     """One event in words: `download 12 finished: ok, 3.2 MB, 1.4 s (h.example)`."""
-    what = event.name.rpartition(".")[2].replace("_", " ")
     ended = " ".join(filter(None, (facts.get("outcome"), facts.get("reason"))))
     sizes = (facts.get("bytes") and size(facts["bytes"]), facts.get("rows") and f"{facts['rows']:,} rows")
     later = f"again in {facts['delay_seconds']:,.0f} s" if facts.get("delay_seconds") else None
     took = f"{facts['seconds']:,.1f} s" if facts.get("seconds") is not None else None
     told = ", ".join(str(part) for part in (ended, *sizes, took, later, facts.get("message")) if part)
     host = f" ({facts['host']})" if facts.get("host") else ""
-    return clean(f"{facts['step']} {facts['job']} {what}{f': {told}' if told else ''}{host}")
+    return clean(f"{facts['step']} {facts['job']} {_WORDS[event]}{f': {told}' if told else ''}{host}")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -81,9 +82,9 @@ def json_text(value: Any) -> str:
 def one_line_json(value: Any) -> str:
     """The same in one line: for a log."""
     try:
-        told = _ONE_LINE.encode(value)
-    except ValueError:  # it holds a float that is no number of JSON, which is rare
-        told = _ONE_LINE.encode(_finite(value))
+        told = _ONE_LINE.encode(value).decode()
+    except (ValueError, TypeError, OverflowError):  # half a character, or a number or key that is beyond it: all rare
+        told = json.dumps(_finite(value), default=_plain, ensure_ascii=False)
     return told if told.isascii() and "\x7f" not in told else told.translate(_JSON)  # which takes as long as the rest
 
 
@@ -106,7 +107,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-_ONE_LINE = json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False)
+_ONE_LINE = msgspec.json.Encoder(enc_hook=_plain)
 
 
 class _Console(Console):

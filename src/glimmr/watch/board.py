@@ -60,7 +60,7 @@ class Board:
             events.JOB_HANDED_BACK: self._left,
             events.LEASE_LOST: self._left,
         }
-        self.close = events.listen(self._hear)
+        self.close = events.listen(self._hear, self._heard)
 
     def rooms(self) -> dict[str, Room]:
         """What each step did, by its name."""
@@ -94,9 +94,8 @@ class Board:
             return self._rate
 
     def _hear(self, event: Event, facts: dict[str, Any]) -> None:
-        if hear := self._heard.get(event):
-            with self._lock:
-                hear(facts)
+        with self._lock:
+            self._heard[event](facts)
 
     def _room(self, facts: dict[str, Any]) -> Room:
         return self._rooms.setdefault(facts["step"], Room())

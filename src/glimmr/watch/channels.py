@@ -77,6 +77,10 @@ class Mail:
     @classmethod
     def of(cls, settings: Settings) -> "Mail":
         """From the settings. Raises UsageError."""
+        if not settings.smtp_url:
+            raise UsageError(
+                "GLIMMR_ALERT_MAIL needs a server for it: set GLIMMR_SMTP_URL=smtp://user:password@host:587"
+            )
         try:
             parts = urlsplit(settings.smtp_url)
             port = parts.port or _SMTP_PORTS.get(parts.scheme)

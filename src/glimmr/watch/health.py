@@ -11,7 +11,6 @@ from typing import Any
 
 from glimmr import events
 from glimmr.errors import GlimmrError
-from glimmr.events import Event
 from glimmr.watch.question import Question
 
 _LOG = logging.getLogger(__name__)
@@ -226,7 +225,7 @@ class Round(threading.Thread):
         super().__init__(name="health", daemon=True)
         self._checkup, self._every_seconds = checkup, every_seconds
         self._closing, self._at_work = threading.Event(), threading.Event()
-        self._unlisten = events.listen(self._hear)
+        self._unlisten = events.listen(lambda *_: self._at_work.set(), [events.WORKER_STARTED])
 
     def run(self) -> None:
         """Look until closed."""
@@ -243,10 +242,6 @@ class Round(threading.Thread):
         self._unlisten()
         self._closing.set()
         self._at_work.set()
-
-    def _hear(self, event: Event, _: object) -> None:
-        if event is events.WORKER_STARTED:
-            self._at_work.set()
 
 
 def _answer(question: Question[Seen], seconds: float) -> tuple[Seen, float]:

@@ -47,15 +47,11 @@ class Tallies:
             events.REQUEST_SENT: self._sent,
             events.REQUEST_ANSWERED: self._answered,
         }
-        self.close = events.listen(self._hear)
+        self.close = events.listen(lambda event, facts: self._heard[event](facts), self._heard)
 
     def observe(self, name: str, seconds: float) -> None:
         """Put a measured time into a histogram without labels."""
         self._made[name].observe(max(0.0, seconds))
-
-    def _hear(self, event: Event, facts: dict[str, Any]) -> None:
-        if hear := self._heard.get(event):
-            hear(facts)
 
     def _add(self, name: str, *labels: str, by: float = 1) -> None:
         self._one(f"glimmr_{name}_total", *labels).inc(by)
@@ -82,8 +78,9 @@ class Tallies:
         step, outcome = facts["step"], str(facts["outcome"])
         self._timed(facts)
         self._add("jobs_ended", step, outcome, class_of(outcome))
-        self._add("bytes", step, by=facts["bytes"])
-        self._add("rows", step, by=facts["rows"])
+        for name in ("bytes", "rows"):
+            if facts[name]:
+                self._add(name, step, by=facts[name])
         if step == "publish" and outcome == "ok" and facts["args"].get("price_file_id"):
             self.published.append((facts["args"]["file_id"], facts["args"]["price_file_id"]))
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,22 @@ def test_letters_of_any_script_stay_as_they_are() -> None:
 def test_floats_that_json_has_no_number_for_are_text() -> None:
     told = show.json_text({"rows": [(float("inf"), -float("inf"), float("nan"), 1.5)]})
     assert json.loads(told, parse_constant=pytest.fail) == {"rows": [["inf", "-inf", "nan", 1.5]]}
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ({"half": "\ud800", "number": float("nan")}, {"half": "\ud800", "number": "nan"}),
+        ({"number": float("inf"), "money": Decimal("1E+2")}, {"number": None, "money": "1E+2"}),
+        ({"big": 2**70, 1: Path("/a")}, {"big": 2**70, "1": "/a"}),
+        ({"steers": "\x1b\x7f\x9b\u202e\n"}, {"steers": "\x1b\x7f\x9b\u202e\n"}),
+    ],
+)
+def test_a_line_of_the_log_is_json_whatever_it_has_to_say(value: Any, read: Any) -> None:
+    told = show.one_line_json(value)
+    assert json.loads(told, parse_constant=pytest.fail) == read
+    assert len(told.splitlines()) == 1
+    assert not set(told) & {"\x1b", "\x7f", "\x9b", "\u202e"}
 
 
 def test_further_lines_of_a_message_are_indented_so_that_none_passes_for_ours() -> None:

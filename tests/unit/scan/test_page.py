@@ -9,7 +9,7 @@ import pytest
 from glimmr.model import Lead, Skipped, Tried
 from glimmr.net import Client
 from glimmr.pipeline.scan_step import RunWeb
-from glimmr.scan.sources.page import Page
+from glimmr.scan.sources.page import Page, _starts
 from glimmr.settings import load
 from glimmr.world import Server, World, serve_in_thread, world
 from glimmr.world.pages import linked
@@ -75,6 +75,16 @@ def test_what_may_be_a_file_elsewhere_is_not_asked_for() -> None:
 def test_links_are_meant_from_where_the_page_came_from() -> None:
     with HttpServer({"/": redirect("/en/prices/"), "/en/prices/": html('<a href="a.csv">a</a>')}) as server:
         assert leads(ask(server)) == ["/en/prices/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("place", "hosts"),
+    [("www.h.example", ["h.example", "www.h.example"]), ("127.0.0.1", ["127.0.0.1"]), ("[::1]", ["[::1]"])],
+)
+def test_a_site_may_begin_at_either_of_its_names_and_an_address_of_a_machine_has_one(
+    place: str, hosts: list[str]
+) -> None:
+    assert _starts(place) == [f"{scheme}://{host}/" for host in hosts for scheme in ("https", "http")]
 
 
 @pytest.mark.parametrize(

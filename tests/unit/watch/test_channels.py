@@ -121,7 +121,7 @@ def test_a_mail_server_that_nobody_trusts_hears_neither_password_nor_notice(
     [
         ({"alert_webhook": "ftp://SECRET"}, "GLIMMR_ALERT_WEBHOOK"),
         ({"alert_webhook": "http://SECRET@["}, "GLIMMR_ALERT_WEBHOOK"),
-        ({"alert_mail": "ops@h.example"}, "GLIMMR_SMTP_URL"),
+        ({"alert_mail": "ops@h.example"}, "GLIMMR_ALERT_MAIL needs a server for it: set GLIMMR_SMTP_URL="),
         ({"alert_mail": "ops@h.example", "smtp_url": "smtp://me:SECRET@["}, "GLIMMR_SMTP_URL"),
         ({"alert_mail": "ops@h.example\nBcc: x@y.example", "smtp_url": "smtp://h"}, "GLIMMR_ALERT_MAIL"),
         ({"alert_mail": "ops@h.example", "alert_mail_from": "a\nb", "smtp_url": "smtp://h"}, "GLIMMR_ALERT_MAIL_FROM"),

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from glimmr.errors import FetchError, HostRests
 from glimmr.model import Lead, Skipped, Tried
 from glimmr.net import Reply, normalise
+from glimmr.net.urls import other_name
 from glimmr.scan.source import Web
 from glimmr.scan.visits import answered, failed
 from glimmr.sniff import Kind, PageLink, is_data, page_links, sniff
@@ -73,7 +74,8 @@ def _starts(place: str) -> list[str]:
     if "//" in place:
         return [normalise(place)]
     domain = place.removeprefix("www.")
-    return [normalise(f"{scheme}://{host}/") for host in (domain, f"www.{domain}") for scheme in ("https", "http")]
+    bare = [normalise(f"{scheme}://{domain}/") for scheme in ("https", "http")]
+    return [*bare, *filter(None, map(other_name, bare))]
 
 
 def _read(reply: Reply, domain: str, leads: dict[str, Lead], waiting: list[tuple[int, str]], known: set[str]) -> None:
