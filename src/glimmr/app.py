@@ -61,19 +61,19 @@ def price_table_of(settings: Settings) -> PriceTable:
             raise UsageError(
                 f"the price table {lake} is gone: `glimmr doctor --fix` and then `glimmr worker --drain` make it again"
             )
-        raise _nothing_yet(settings)
+        raise fleet.nothing_yet(settings)
     return PriceTable(fleet.lake(settings))
 
 
 @contextmanager
 def looking(settings: Settings, *, patience_seconds: float = 60.0) -> Generator[Database]:
     """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
+    fleet.must_be_something(settings)
     if not fleet.is_fleet(settings):
-        _must_exist(settings.data / "glimmr.sqlite", settings)
         _must_be_readable(settings.data)
     with closing(fleet.database(settings, patience_seconds=patience_seconds)) as database:
         if not is_migrated(database):
-            raise _nothing_yet(settings)
+            raise fleet.nothing_yet(settings)
         yield database
 
 
@@ -165,11 +165,6 @@ def _clear(scratch: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _must_exist(path: Path, settings: Settings) -> None:
-    if not path.exists():
-        raise _nothing_yet(settings)
-
-
 def _must_be_readable(folder: Path) -> None:
     """SQLite keeps its shared memory in a file beside the database, for readers too."""
     if not (os.access(folder, os.W_OK) or (folder / "glimmr.sqlite-shm").exists()):
@@ -177,12 +172,6 @@ def _must_be_readable(folder: Path) -> None:
             f"nothing can be written in {folder}, which looking into its database needs: ask as its owner, or copy it"
             " (`prices` and `sql` need no more than to read)"
         )
-
-
-def _nothing_yet(settings: Settings) -> UsageError:
-    return UsageError(
-        f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
-    )
 
 
 def status(settings: Settings) -> dict[str, Any]:

@@ -49,6 +49,19 @@ def is_fleet(settings: Settings) -> bool:
     return True
 
 
+def must_be_something(settings: Settings) -> None:
+    """Raises UsageError when there is no database on this machine yet to look into."""
+    if not is_fleet(settings) and not (settings.data / "glimmr.sqlite").exists():
+        raise nothing_yet(settings)
+
+
+def nothing_yet(settings: Settings) -> UsageError:
+    """What to do where nothing was begun."""
+    return UsageError(
+        f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
+    )
+
+
 def database(settings: Settings, **how: Any) -> Database:
     """The fleet's PostgreSQL, or the file in the data folder. Raises UsageError when it cannot be one."""
     if not is_fleet(settings):

@@ -1,6 +1,7 @@
 """Builds what watches: the looks at every component, alerts, metrics, and the server that tells them."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import asdict
@@ -134,9 +135,13 @@ def _looking_out(settings: Settings) -> Generator[Database]:
 
 
 def _must_be_something(settings: Settings) -> None:
-    if not fleet.is_fleet(settings) and not (settings.data / "glimmr.sqlite").exists():
+    """The owner of a folder whose rights are lost hears what is broken; anybody else, whom to ask."""
+    fleet.must_be_something(settings)
+    folder = settings.data
+    if not fleet.is_fleet(settings) and not os.access(folder, os.W_OK) and folder.stat().st_uid != os.geteuid():
         raise UsageError(
-            f"there is nothing in {settings.data} yet: `glimmr run --state VT` fills it, or name another --data"
+            f"nothing can be written in {folder}, which is another user's, and looking at its parts needs that: ask as"
+            " its owner, or who works there, at GLIMMR_OPS_ADDRESS (/healthz)"
         )
 
 

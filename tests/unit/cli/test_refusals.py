@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app, fleet
+from glimmr import app, fleet, watching
 from glimmr.errors import UsageError
 from glimmr.scan.sources.listing import check_list
 from glimmr.settings import Settings
@@ -83,6 +83,12 @@ def test_looking_into_a_folder_in_which_nothing_can_be_written_is_refused(
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write everywhere
     with pytest.raises(UsageError, match=r"ask as its owner.*`prices` and `sql`"):
         app.status(settings)
+    owner = (tmp_path / "data").stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(UsageError, match=r"another user's.*GLIMMR_OPS_ADDRESS"):
+        watching.health(settings)
+    monkeypatch.setattr(os, "geteuid", lambda: owner)
+    assert watching.health(settings), "the owner hears what is broken"
 
 
 def test_a_database_of_another_make_is_refused_before_a_store_is_asked_for(tmp_path: Path) -> None:
