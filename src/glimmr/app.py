@@ -273,14 +273,14 @@ def counts(parts: Parts) -> dict[str, dict[str, int]]:
     return report.by_step(parts.database.read(ledger.counts), line.ROOMS)
 
 
-def summary(parts: Parts, board: Board) -> dict[str, Any]:
-    """What a run did, and how everything stands."""
-    return report.summary(parts.database, board) | {"lake": str(parts.lake.root)}
-
-
 def scan_summary(parts: Parts, since: datetime) -> dict[str, Any]:
     """What the sources said since then, whoever asked them."""
     return scanned.summary(parts.database, since)
+
+
+def summary(parts: Parts, board: Board, since: datetime) -> dict[str, Any]:
+    """What a run did that began then, and how everything stands."""
+    return report.summary(parts.database, board, scan_summary(parts, since)) | {"lake": str(parts.lake.root)}
 
 
 def dry_run(

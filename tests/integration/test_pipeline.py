@@ -43,10 +43,10 @@ def run(settings: Settings, shop: Shop, *paths: str, refresh: bool = False) -> d
 
 
 def summary_of(settings: Settings, asked: list[tuple[str, str]]) -> dict[str, Any]:
-    board = Board()
+    board, began = Board(), utcnow()
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, asked, refresh=False, stop=asyncio.Event()))
-        told = app.summary(parts, board)
+        told = app.summary(parts, board, began)
     board.close()
     return told
 
@@ -78,6 +78,19 @@ def test_a_file_that_shrinks_is_not_believed_before_it_is_seen_twice(shop: Shop,
     assert published(settings) == [(200, "470000")]
     assert ended(run(settings, shop, "/a", refresh=True)) == {("ok", ""): 1}
     assert published(settings) == [(3, "470000")]
+
+
+def test_a_run_whose_questions_another_process_answered_had_an_answer(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    began = utcnow()
+    run(settings, shop, "/a")
+    idle = Board()  # of a process of a fleet that came too late for any job
+    with app.working(settings) as parts:
+        told = app.summary(parts, idle, began)
+    idle.close()
+    assert told["answered"]
+    assert told["scan"] == {"found": 1, "skipped": {}}
+    assert told["parsed"] == 0
 
 
 def test_the_same_bytes_again_are_neither_parsed_nor_published_again(shop: Shop, settings: Settings) -> None:

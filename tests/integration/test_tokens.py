@@ -51,7 +51,7 @@ def test_no_log_report_table_or_database_shows_a_token(tmp_path: Path) -> None:
     assert {row["outcome"] for row in status["outcomes"]} >= {"ok", "gone", "blocked", "unreachable", "unsafe"}
     wanted, _ = app.dry_run(settings, [("listing", str(listed))], None)
     spoken = [done.stdout + done.stderr for done in said] + [(tmp_path / "log").read_text()]
-    assert '"event": "job.gave_up"' in spoken[-1]
+    assert '"event":"job.gave_up"' in spoken[-1]
     spoken += [str(told) for told in (status, jobs, wanted, app.doctor(settings, fix=False))]
     spoken += [(tmp_path / "report.json").read_text()]
     tables = line.bare(data)
@@ -93,7 +93,7 @@ def test_no_log_of_a_fleet_shows_a_password_of_its_settings(
             ),
         ]
     spoken = [done.stdout + done.stderr for done in said] + [kept.read_text()]
-    assert '"event": "job.finished"' in spoken[-1]
+    assert '"event":"job.finished"' in spoken[-1]
     assert [text for text in spoken for secret in SECRETS if secret in text] == []
 
 

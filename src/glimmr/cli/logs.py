@@ -1,5 +1,6 @@
 """`glimmr logs ID`: what is kept of a job, in the order in which it happened."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -45,10 +46,10 @@ def logs(
 def _lines(path: Path, job_id: int) -> Iterator[dict[str, Any]]:
     from glimmr.cli.log import files, parsed
 
-    mark = f'"job": {job_id}'
+    mark = re.compile(rf'"job": ?{job_id}\b')
     for kept in files(path):
         with kept.open(encoding="utf-8", errors="replace") as opened:
-            yield from (told for line in opened if mark in line and (told := parsed(line)).get("job") == job_id)
+            yield from (told for line in opened if mark.search(line) and (told := parsed(line)).get("job") == job_id)
 
 
 def _at(when: datetime) -> str:

@@ -49,7 +49,7 @@ def _printed(board: Board, counts: Callable[[], Counts]) -> Generator[None]:
     def one_line() -> None:
         told = counts()
         rooms = ", ".join(f"{step} {_share(told[step])}" for step in told)
-        did = _came(board) if "download" in told else f"{board.scanned()[0]:,} named"
+        did = _came(board) if "download" in told else f"{board.named():,} named"
         typer.echo(f"{time.monotonic() - started:5.0f} s  {rooms}  {did}{_now(board, told)}", err=True)
 
     with _every(_LINE_SECONDS, one_line):
@@ -107,7 +107,7 @@ def _table(board: Board, counts: Counts) -> Table:
     for step, states in counts.items():
         room = rooms.get(step)
         came = size(room.bytes) if room and step == "download" else ""
-        found = f"{board.scanned()[0]:,} named" if step == "scan" else ""
+        found = f"{board.named():,} named" if step == "scan" else ""
         rate = f"{size(board.bytes_per_second())}/s" if step == "download" else ""
         rows = f"{room.rows:,} rows" if room and step in ("parse", "publish") else ""
         shown = (_what(job).removeprefix(step).strip() for job in under_way if job.step == step)

@@ -84,7 +84,7 @@ def one_line_json(value: Any) -> str:
     try:
         told = _ONE_LINE.encode(value).decode()
     except (ValueError, TypeError, OverflowError):  # half a character, or a number or key that is beyond it: all rare
-        told = json.dumps(_finite(value), default=_plain, ensure_ascii=False)
+        told = json.dumps(_finite(value), default=_plain, ensure_ascii=False, separators=(",", ":"))
     return told if told.isascii() and "\x7f" not in told else told.translate(_JSON)  # which takes as long as the rest
 
 

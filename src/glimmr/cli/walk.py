@@ -10,6 +10,7 @@ from glimmr.cli import show
 from glimmr.cli.interrupt import EXIT_INTERRUPTED, nothing_to_lose, until_idle
 from glimmr.cli.narrate import narrate
 from glimmr.cli.progress import line
+from glimmr.pipeline.parts import utcnow
 from glimmr.settings import Settings
 from glimmr.watch.board import Board
 
@@ -21,12 +22,12 @@ def run_line(
     settings: Settings, asked: list[tuple[str, str]], *, limit: int | None, refresh: bool, as_json: bool
 ) -> dict[str, Any]:
     """Run the line with live progress and show its summary."""
-    board, stop_telling = Board(), narrate(shown=False)
+    board, began, stop_telling = Board(), utcnow(), narrate(shown=False)
     with app.working(settings, limit=limit) as parts:
         with line(board, lambda: app.counts(parts), shown=not as_json):
             interrupted = asyncio.run(until_idle(lambda stop: app.walk(parts, asked, refresh=refresh, stop=stop)))
             nothing_to_lose()
-        summary = app.summary(parts, board) | {"interrupted": interrupted}
+        summary = app.summary(parts, board, began) | {"interrupted": interrupted}
     board.close()
     stop_telling()
     if as_json:

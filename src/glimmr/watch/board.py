@@ -45,8 +45,7 @@ class Board:
         self._lock = threading.Lock()
         self._rooms: dict[str, Room] = {}
         self._running: dict[int, UnderWay] = {}
-        self._found = 0
-        self._skipped: Counter[str] = Counter()
+        self._named = 0
         self._given_up: list[dict[str, Any]] = []
         self._rate_from = (time.monotonic(), 0)
         self._rate = 0.0
@@ -72,10 +71,10 @@ class Board:
         with self._lock:
             return list(self._running.values())
 
-    def scanned(self) -> tuple[int, dict[str, int]]:
-        """How many price files the sources named, and the records skipped by reason."""
+    def named(self) -> int:
+        """How many price files the sources named."""
         with self._lock:
-            return self._found, dict(self._skipped)
+            return self._named
 
     def given_up(self) -> list[dict[str, Any]]:
         """The jobs that failed and will not run again, as their events told."""
@@ -101,8 +100,7 @@ class Board:
         return self._rooms.setdefault(facts["step"], Room())
 
     def _scanned(self, facts: dict[str, Any]) -> None:
-        self._found += facts["found"]
-        self._skipped.update(facts["skipped"])
+        self._named += facts["found"]
 
     def _claimed(self, facts: dict[str, Any]) -> None:
         self._running[facts["job"]] = UnderWay(facts["step"], facts.get("host"), {}, facts.get("args", {}))

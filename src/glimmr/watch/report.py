@@ -1,6 +1,6 @@
 """What `status` and the summary of a run say: counts from SQL, and what this process did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -86,26 +86,26 @@ def by_step(jobs: list[dict[str, Any]], steps: Sequence[str]) -> dict[str, dict[
     return told
 
 
-def summary(database: Database, board: Board) -> dict[str, Any]:
-    """What this run did, and how everything stands after it. `ours`: whether a fault of ours remains."""
+def summary(database: Database, board: Board, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What this run did, what sources `said` in that time (`watch.scanned`), and how everything stands after it.
+
+    `answered`: whether any source did; `ours`: whether a fault of ours remains.
+    """
     facts = status(database)
     rooms = board.rooms()
-    found, skipped = board.scanned()
     download, parse, publish = (rooms.get(name, Room()) for name in ("download", "parse", "publish"))
     brought = sum(count for (outcome, _), count in download.ended.items() if outcome == Outcome.OK)
     failed_downloads = download.retried + sum(
         count for (outcome, _), count in download.ended.items() if fault(outcome) != Fault.NONE
     )
-    given_up = board.given_up()
-    failed = [_failed_scan(job) for job in given_up if job["step"] == "scan"] + facts["failed_scans"]
     return facts | {
-        "scan": {"found": found, "skipped": skipped},
+        "scan": {"found": said["found"], "skipped": said["skipped"]},
         "download": {"files": brought, "bytes": download.bytes, "failed": failed_downloads},
         "parsed": parse.done,
         "rows": publish.rows,
-        "failed_scans": failed,
-        "answered": any(outcome == Outcome.OK for outcome, _ in rooms.get("scan", Room()).ended),
-        "ours": any(_is_ours(row) for row in (*facts["outcomes"], *given_up)),
+        "failed_scans": said["failed"],
+        "answered": said["answered"] > 0,
+        "ours": said["ours"] or any(_is_ours(row) for row in (*facts["outcomes"], *board.given_up())),
     }
 
 

@@ -78,9 +78,8 @@ class Tallies:
         step, outcome = facts["step"], str(facts["outcome"])
         self._timed(facts)
         self._add("jobs_ended", step, outcome, class_of(outcome))
-        for name in ("bytes", "rows"):
-            if facts[name]:
-                self._add(name, step, by=facts[name])
+        self._add("bytes", step, by=facts["bytes"])
+        self._add("rows", step, by=facts["rows"])
         if step == "publish" and outcome == "ok" and facts["args"].get("price_file_id"):
             self.published.append((facts["args"]["file_id"], facts["args"]["price_file_id"]))
 
