@@ -303,9 +303,15 @@ def at_work(settings: Settings) -> int | None:
 
 
 def put_questions(settings: Settings, asked: Sequence[tuple[str, str]], *, refresh: bool) -> int:
-    """Leave the (source, place) pairs to whoever works there. Returns how many are put that did not wait already."""
+    """Leave the (source, place) pairs to whoever works there. Returns how many are put that did not wait already.
+
+    Who has only just begun there may have no schema yet: then it is made here.
+    """
     seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
-    with looking(settings) as database:
+    _must_be_readable(settings.data)
+    with closing(fleet.database(settings)) as database:
+        if not is_migrated(database):
+            migrate(database)
         return len(database.write(lambda connection: ledger.enqueue(connection, seeds)))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from glimmr.stores.folder_lock import FolderLock
 from glimmr.world import File, PraRules, World, serve_in_thread, world
 from glimmr.world.known import in_roster
 from glimmr.world.pages import linked
@@ -49,6 +50,24 @@ def test_a_state_that_fails_has_its_reason_and_the_others_complete(tmp_path: Pat
         listed: Any = json.loads(line.glimmr("hospitals", "--json", env=env).stdout)
         assert {one["ccn"] for one in listed["hospitals"] if one["ccn"]} == known
         line.glimmr("scan", "--state", failing, env=env, exit_code=1)
+
+
+@pytest.mark.parametrize("command", ["scan", "run"])
+def test_while_a_source_is_left_alone_it_is_told_how_many_questions_wait(command: str, tmp_path: Path) -> None:
+    built = _built()
+    with serve_in_thread(built, pra=PraRules(requests=2)) as server:
+        more = {"GLIMMR_DATA": str(tmp_path / "data"), "GLIMMR_PATIENCE_SECONDS": "0", "GLIMMR_SCANS": "1"}
+        env = line.environment(server, **_AT_ONCE, **more)
+        told = line.glimmr(command, "--state", "AL,AK,AZ,AR,CA,VT", env=env, exit_code=None).stdout
+    assert "questions to sources have no answer yet, so this is not all: `glimmr jobs --step scan`" in told
+
+
+def test_a_scan_beside_one_that_has_only_just_begun_leaves_its_questions_to_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    lock = FolderLock.take(data)
+    assert lock is not None
+    with lock:
+        assert line.summary("scan", "--state", "VT,NH", "--data", data, env=line.environment())["put"] == 2
 
 
 def test_a_domain_is_asked_for_its_own_text(tmp_path: Path) -> None:

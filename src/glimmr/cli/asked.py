@@ -48,7 +48,7 @@ def _domain(text: str) -> str:
         host = urlsplit(given if "//" in given else f"//{given}").hostname or ""
     except ValueError:
         host = ""
-    domain = host.removeprefix("www.")
-    if "." not in domain or any(letter.isspace() for letter in domain):
+    domain = host.removeprefix("www.").removesuffix(".")
+    if "." not in domain or any(letter.isspace() for letter in domain) or not all(domain.split(".")):
         raise UsageError(f"--domain {text!r}: a hospital's own domain looks like hospital.org")
     return domain

@@ -7,7 +7,6 @@ from typing import Any
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.hospitals import not_all_yet
 from glimmr.cli.look import AsJson, Data
 
 
@@ -37,11 +36,13 @@ def coverage(data: Data = None, as_json: AsJson = False) -> None:
             " fresh: by the file's own date less than a year old · nobody: no source knows an address"
         )
     if total["others"]:
-        typer.echo(
-            f"beside the roster {total['others']:,} hospitals are known from other sources;"
-            f" {total['others_with_prices']:,} of them have prices"
-        )
-    not_all_yet(told)
+        typer.echo(_beside(total["others"], total["others_with_prices"]))
+    show.not_all_yet(told["open_questions"])
+
+
+def _beside(known: int, priced: int) -> str:
+    are, have = "hospital is" if known == 1 else "hospitals are", "has" if priced == 1 else "have"
+    return f"beside the roster {known:,} {are} known from other sources; {priced:,} of them {have} prices"
 
 
 def _when(read: Mapping[str, datetime]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.hospitals import State, addresses, answers, not_all_yet, short_id, table
+from glimmr.cli.hospitals import State, addresses, answers, short_id, table
 from glimmr.cli.look import AsJson, Data
 
 _MOST_EXPLAINED = 5
@@ -62,7 +62,7 @@ def find(
             f"the first {len(told['hospitals']):,} of {told['total']:,} are shown: more words, --state or --limit"
         )
     if not as_json:
-        not_all_yet(told)
+        show.not_all_yet(told["open_questions"])
     sys.exit(0 if told["hospitals"] else 1)
 
 

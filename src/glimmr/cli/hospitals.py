@@ -47,14 +47,7 @@ def hospitals(
         )
     if told["total"] > len(rows):
         typer.echo(f"the first {len(rows):,} of {told['total']:,} are shown; --limit gives more, --state fewer")
-    not_all_yet(told)
-
-
-def not_all_yet(told: Mapping[str, Any]) -> None:
-    """Say so where sources are still being asked: who is missing may only be unknown yet."""
-    if count := told["open_questions"]:
-        several = "1 question to a source has" if count == 1 else f"{count:,} questions to sources have"
-        typer.echo(f"{several} no answer yet, so this is not all: `glimmr jobs --step scan`")
+    show.not_all_yet(told["open_questions"])
 
 
 def hospital(

@@ -107,6 +107,7 @@ def _show(told: dict[str, Any]) -> None:
     )
     show.skipped(told["skipped"])
     show.silent(told["failed"], _MOST_SHOWN)
+    show.not_all_yet(told["waiting"]["scan"])
     known, waiting = told["counts"], told["waiting"]
     typer.echo(
         f"{_several(known['hospitals'], 'hospital')} and"

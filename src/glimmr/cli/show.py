@@ -250,6 +250,13 @@ def silent(failed: Collection[Mapping[str, Any]], most: int) -> None:
         typer.echo(f"  … and {len(failed) - most:,} more: `glimmr jobs --step scan`")
 
 
+def not_all_yet(questions: int) -> None:
+    """Say so where sources have not answered that many questions: who is missing may only be unknown yet."""
+    if questions:
+        several = "1 question to a source has" if questions == 1 else f"{questions:,} questions to sources have"
+        typer.echo(f"{several} no answer yet, so this is not all: `glimmr jobs --step scan`")
+
+
 def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:
     """Print the addresses that did not end well, and why; at most that many."""
     for file in list(files)[:most]:

@@ -53,6 +53,8 @@ def show_summary(summary: dict[str, Any]) -> None:
     )
     show.skipped(found["skipped"])
     show.silent(summary["failed_scans"], _MOST_SHOWN)
+    live = [one for one in summary["jobs"] if one["step"] == "scan" and one["state"] in ("ready", "running")]
+    show.not_all_yet(sum(one["jobs"] for one in live))
     if not down["bytes"] and not down["failed"] and known["published"]:
         typer.echo(f"0 bytes of files downloaded: what {known['price_files']:,} addresses have to give is here already")
     show.as_table(

@@ -23,6 +23,9 @@ from glimmr.stores.trust import OWN_WORD
 _LIVE = select(sightings.c.price_file_id, sightings.c.hospital_id).where(
     sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place"), sightings.c.gone_at.is_(None)
 )
+_OVER = select(sightings.c.price_file_id, sightings.c.hospital_id).where(
+    sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place"), sightings.c.gone_at.is_not(None)
+)
 _KNOWN = select(price_files.c.price_file_id).where(price_files.c.price_file_id.in_(bindparam("ids", expanding=True)))
 _LINKED = select(price_file_hospitals.c.price_file_id, price_file_hospitals.c.hospital_id).where(
     price_file_hospitals.c.price_file_id.in_(bindparam("ids", expanding=True))
@@ -95,6 +98,7 @@ class Seen:
     gone: list[tuple[str, str]]  # address and hospital that are not named any more
     # former address and hospital → the address that took its place for this hospital
     moved: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    again: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # that are named after they were not
 
 
 def see(
@@ -112,7 +116,9 @@ def see(
     ids = list(dict.fromkeys(key for key, _ in links))
     known = set(_several(connection, _KNOWN, ids))
     linked = _pairs(connection, _LINKED, ids)
-    before = {(file, hospital) for file, hospital in connection.execute(_LIVE, {"source": source, "place": place})}
+    about = {"source": source, "place": place}
+    before = {(file, hospital) for file, hospital in connection.execute(_LIVE, about)}
+    over = {(file, hospital) for file, hospital in connection.execute(_OVER, about)}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
     gone = sorted(before - links.keys()) if whole else []
@@ -126,6 +132,7 @@ def see(
         {file for file, hospital in links if file in known and (file, hospital) not in linked},
         gone,
         _moved(gone, [pair for pair in links if pair not in before]),
+        sorted(over & links.keys()),
     )
     _note(connection, source, seen, links, now)
     for (former, hospital), to in seen.moved.items():
@@ -224,7 +231,7 @@ def _change_link(connection: Connection, pair: tuple[str, str], **values: Any) -
 def _note(
     connection: Connection, source: str, seen: Seen, links: Mapping[tuple[str, str], Sighting], now: datetime
 ) -> None:
-    """The history: what is new, what is named no more, what moved where."""
+    """The history: what is new, what is named no more, or again, what moved where."""
     first = dict(reversed(list(links)))
     rows: list[dict[str, Any]] = [
         {"price_file_id": file, "hospital_id": first[file], "what": "new", "detail": ""}
@@ -235,6 +242,12 @@ def _note(
         to = seen.moved.get((file, hospital))
         what, detail = ("moved", to) if to else ("unlisted", "")
         rows.append({"price_file_id": file, "hospital_id": hospital, "what": what, "detail": detail})
+    came = {(to, hospital) for (_, hospital), to in seen.moved.items()}
+    rows += [
+        {"price_file_id": file, "hospital_id": hospital, "what": "relisted", "detail": ""}
+        for file, hospital in seen.again
+        if (file, hospital) not in came
+    ]
     if rows:
         connection.execute(address_changes.insert(), [row | {"at": now, "source": source} for row in rows])
 

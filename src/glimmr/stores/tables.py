@@ -159,7 +159,7 @@ address_changes = Table(
     Column("price_file_id", String, index=True),  # NULL: it happened to the hospital itself
     Column("hospital_id", String, index=True),
     Column("at", UtcTime, nullable=False),
-    Column("what", String, nullable=False),  # new, unlisted, moved, back, gone; renamed
+    Column("what", String, nullable=False),  # new, unlisted, relisted, moved, back, gone; renamed
     Column("source", String),
     Column("detail", String, nullable=False),
 )

@@ -11,7 +11,7 @@ from glimmr.stores.database import Connection, Database
 from glimmr.watch import report
 
 _LIVE = ("ready", "running")
-_TOLD = ("moved", "unlisted", "back", "renamed")
+_TOLD = ("moved", "unlisted", "relisted", "back", "renamed")
 
 
 def summary(database: Database, since: datetime) -> dict[str, Any]:

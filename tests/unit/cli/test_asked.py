@@ -6,7 +6,8 @@ from glimmr.settings import Settings
 
 
 @pytest.mark.parametrize(
-    "given", ["hospital.org", " WWW.Hospital.org ", "https://www.hospital.org/prices?x=1", "hospital.org:443"]
+    "given",
+    ["hospital.org", " WWW.Hospital.org ", "https://www.hospital.org/prices?x=1", "hospital.org:443", "hospital.org."],
 )
 def test_a_domain_may_be_pasted_as_an_address(given: str) -> None:
     assert sources_asked(Settings(), None, all_states=False, domains=[given]) == [("cms_hpt", "hospital.org")]
@@ -25,7 +26,7 @@ def test_a_domain_is_asked_by_every_source_that_is_asked_about_sites() -> None:
         sources_asked(Settings(sources=("pra",)), None, all_states=False, domains=["a.org"])
 
 
-@pytest.mark.parametrize("given", ["hospital", "", "a b.org", "http://[broken"])
+@pytest.mark.parametrize("given", ["hospital", "", "a b.org", "http://[broken", "..", "a..org", ".org"])
 def test_what_can_be_no_domain_is_refused_with_an_example(given: str) -> None:
     with pytest.raises(UsageError, match=r"looks like hospital\.org"):
         sources_asked(Settings(), None, all_states=False, domains=[given])

@@ -130,6 +130,12 @@ def test_a_failing_site_is_a_reason_and_no_error(script: Script, answered: str) 
     assert said[-1] == Skipped(record="http://h.example", reason=f"its site was not reached: {answered}")
 
 
+def test_a_text_that_is_refused_is_not_said_to_be_missing_because_others_are() -> None:
+    with HttpServer({ROOT: answer(b"", "503 Later"), "/": HTML}) as server:
+        said = ask("http://h.example", server)
+    assert said[-1] == Skipped(record="http://h.example", reason="its cms-hpt.txt was not given: 503")
+
+
 def test_a_site_without_tls_is_asked_without() -> None:
     with HttpServer({ROOT: answer(TEXT)}) as server:  # it never answers a TLS greeting
         said = ask("h.example", server, connect_timeout_seconds="0.3")

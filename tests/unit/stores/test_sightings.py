@@ -123,6 +123,14 @@ def test_of_two_addresses_that_leave_for_one_it_is_not_said_which_has_moved(data
     assert [what for _, what, _ in changes(database)][-2:] == ["unlisted", "unlisted"]
 
 
+def test_an_address_that_is_named_again_has_that_in_its_history_once(database: Database) -> None:
+    see(database, (A, "1"), (B, "2"))
+    see(database, (B, "2"), day=1)
+    for day in (2, 3):
+        see(database, (A, "1"), (B, "2"), day=day)
+    assert [what for key, what, _ in changes(database) if key == price_file_id(A)] == ["new", "unlisted", "relisted"]
+
+
 def test_an_address_that_comes_back_has_not_moved_any_more(database: Database) -> None:
     see(database, (A, "1"))
     see(database, (B, "1"), day=1)

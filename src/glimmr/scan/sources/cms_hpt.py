@@ -73,12 +73,14 @@ class _Search:
 
     @property
     def why(self) -> str:
-        """Why nothing was found: something else in its place says more than nothing there, that more than a failure."""
+        """Why nothing was found: something else in its place says more than a refusal, that more than nothing there."""
         said = {told.verdict for told in self._said}
         if "html" in said or "no_records" in said or "empty" in said:
             return "what stands for its cms-hpt.txt is none"
         if "missing" in said:
-            return "it has no cms-hpt.txt"
+            texts = (told.answer for told in self._said if told.verdict == "failed" and told.url.endswith(_ROOT))
+            refused = next(filter(str.isdigit, texts), None)
+            return f"its cms-hpt.txt was not given: {refused}" if refused else "it has no cms-hpt.txt"
         return f"its site was not reached: {self._said[0].answer}"
 
     def _steps(self) -> Iterator[Tried]:
