@@ -35,4 +35,6 @@ def test_a_job_tells_its_runs_with_reasons_and_its_lines_in_their_order(tmp_path
     bare = line.glimmr("logs", str(job["id"]), "--data", data, env=env)
     assert "set GLIMMR_LOG_FILE" in bare.stderr
     assert {ends[0], told[begins[0]]} <= set(bare.stdout.splitlines())
-    assert "there is no job 999" in line.glimmr("logs", "999", "--data", data, env=env, exit_code=2).stderr
+    for number in ("999", "9" * 30):
+        missing = line.glimmr("logs", number, "--data", data, env=env, exit_code=2)
+        assert missing.stderr.startswith(f"glimmr: there is no job {number} ")

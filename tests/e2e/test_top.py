@@ -18,7 +18,7 @@ from tests.support import http_server, line
 from tests.support.fleet import Fleet, until
 from tests.support.http_server import HttpServer
 from tests.support.servers import PostgreSql
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, on_terminal
 
 _ALTERNATE, _BACK, _HIDDEN, _SHOWN = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25l", "\x1b[?25h"
 _ENDLESS = http_server.drip(http_server.head("200 OK", "Content-Length: 100000000"), b"x" * 4096, 0.02)
@@ -105,6 +105,13 @@ def test_in_a_file_and_as_json_it_looks_once(data: Path, env: dict[str, str]) ->
     assert any(row.split()[:2] == ["scan", "1"] for row in told.splitlines()), told
     facts = json.loads(line.glimmr("top", "--data", data, "--json", env=env).stdout)
     assert facts["steps"][0]["waiting"] == 1
+
+
+def test_on_a_terminal_that_cannot_be_drawn_on_it_looks_once(data: Path, env: dict[str, str]) -> None:
+    exit_code, written = on_terminal(line.command("top", "--data", data), env | {"TERM": "dumb"})
+    assert exit_code == 0
+    assert "nobody is at work · 0 running · 1 waiting" in written
+    assert "\x1b" not in written
 
 
 def test_where_nothing_is_yet_it_says_what_to_do(env: dict[str, str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import logging.handlers
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,10 @@ class _ToStderr(logging.Handler):
         return loud or (self.shows_events and record.name == EVENTS and record.levelno >= logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Its lines, free of control characters."""
-        sys.stderr.write(f"{self.format(record)}\n")
-        sys.stderr.flush()
+        """Its lines, free of control characters. Where nobody hears them (a closed pipe, a full disk) no work stops."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
 
 
 class _Kept(logging.handlers.WatchedFileHandler):

@@ -40,7 +40,7 @@ class Lines(logging.Formatter):
 
     def _told(self, record: logging.LogRecord) -> dict[str, Any]:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        level, event = record.levelname.lower(), record.getMessage()
+        level, event = record.levelname.lower(), _said(record)
         told: dict[str, Any] = {"at": at, "level": level, "logger": record.name, "event": event}
         facts: dict[str, Any] = getattr(record, "told", {})
         told |= facts if "job" in facts else get_contextvars() | facts  # an event about a job says all there is
@@ -49,6 +49,14 @@ class Lines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             told["exception"] = (_structured if self._as_json else _traceback)(record.exc_info)
         return told
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Its words; where a library's do not fit what it put into them, both: that is no reason to stop who logs."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - it may be any, of any library's `__str__`
+        return f"{record.msg!r} {tuple(map(type, record.args or ()))}"
 
 
 def _file_of(args: Any) -> str | None:

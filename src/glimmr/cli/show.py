@@ -26,16 +26,17 @@ _LONG_WORD = re.compile(r"[^\s:]{1000,}")
 _SHOWN_OF_A_WORD = 200
 _TAB = 9
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != _TAB}
-_BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-_STEERING = _CONTROL | _BIDI
+# What ends a line (U+2028, U+2029) or turns its direction (Unicode UAX 9).
+_UNSEEN = {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+_STEERING = _CONTROL | _UNSEEN
 # JSON itself escapes what is below a space.
-_JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), *_BIDI)}
+_JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), *_UNSEEN)}
 
 
 def clean(value: Any) -> str:
     """The value as one line that cannot steer a terminal (RELIABILITY S15: a hospital may be named with an escape).
 
-    Control characters are escaped, and so is what reverses the direction of the text after it (Unicode UAX 9).
+    Control characters are escaped, and so is what ends a line elsewhere or reverses the direction of the text after it.
     """
     text = "" if value is None else str(value)
     return text if text.isascii() and text.isprintable() else text.translate(_STEERING)  # mostly there is nothing

@@ -34,7 +34,8 @@ def top(
     """Watch what goes on: queues, running jobs with their pace, workers, hosts left alone, what failed and why.
 
     On one machine beside the process at work, or anywhere a fleet's database is reached; it only looks. Ctrl-C ends it
-    (exit 0). Where standard output is no terminal, and with --json, it looks once.
+    (exit 0). Where standard output is no terminal or one that nothing can be drawn on (TERM=dumb), and with --json, it
+    looks once.
     """
     from glimmr import app
     from glimmr.cli.options import load
@@ -43,7 +44,7 @@ def top(
     with app.top(load(data=data)) as look:
         if as_json:
             show.as_json(look())
-        elif once or not console.is_terminal:
+        elif once or not console.is_terminal or console.is_dumb_terminal:
             width = console.width if console.is_terminal else _FILE_WIDTH
             typer.echo("\n".join(lines(look(), width)))
         else:

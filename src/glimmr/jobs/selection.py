@@ -12,6 +12,7 @@ from glimmr.outcomes import Outcome
 from glimmr.stores.clock import lease_clock, lease_era, moment
 from glimmr.stores.database import Connection
 
+_MOST_ID = 2**63 - 1
 _ENDED_WELL = (Outcome.OK, Outcome.UNCHANGED)
 _NOW = moment(literal(0.0, Double()))
 _NEWEST_OF_ITS_KEY = jobs.c.id.in_(select(func.max(jobs.c.id)).group_by(jobs.c.key))
@@ -68,7 +69,8 @@ def held_up(connection: Connection, most: int) -> list[dict[str, Any]]:
 
 def unknown(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Those of these ids that no job has."""
-    known = set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())
+    possible = [job_id for job_id in ids if _can_be(job_id)]
+    known = set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(possible))).scalars())
     return [job_id for job_id in ids if job_id not in known]
 
 
@@ -89,6 +91,8 @@ def worth_again(connection: Connection, which: Which, *, after_id: int, most: in
 
 def one(connection: Connection, job_id: int) -> dict[str, Any] | None:
     """Every column of a job, and `lease_left_seconds`: how long its worker may still say nothing. None: no such job."""
+    if not _can_be(job_id):
+        return None
     left = (jobs.c.lease_until - lease_clock(literal(0.0, Double()))).label("lease_left_seconds")
     same_clock = (jobs.c.lease_era == lease_era()).label("same_clock")
     row = connection.execute(select(jobs, left, same_clock).where(jobs.c.id == job_id)).mappings().one_or_none()
@@ -104,6 +108,11 @@ def newest_args(connection: Connection, step: str) -> list[dict[str, Any]]:
     """The arguments of the newest job of each key of a step, the oldest of these first."""
     newest = select(func.max(jobs.c.id)).where(jobs.c.step == step).group_by(jobs.c.key)
     return list(connection.execute(select(jobs.c.args).where(jobs.c.id.in_(newest)).order_by(jobs.c.id)).scalars())
+
+
+def _can_be(job_id: int) -> bool:
+    """Whether a database can be asked for it: a number with a digit too many is nobody's, and no error of theirs."""
+    return 0 < job_id <= _MOST_ID
 
 
 def _meant(which: Which) -> Sequence[ColumnElement[bool]]:

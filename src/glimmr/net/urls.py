@@ -18,12 +18,18 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _KEPT = "!$%&'()*+,/:;=@-._~"
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SECRET = re.compile(
-    r"(^|[-_.])(sig|signature|token|key|password|passwd|pwd|secret|auth|authorization|credentials?|session|jwt|hmac)$"
-    r"|(accesskey|accesskeyid|accessid|apikey|accesstoken|authtoken|sessionid|rlkey)$"
+    r"(^|[-_.\[])(sig|key|pass|pwd|sas|auth|authorization|bearer|session|jwt|hmac)$|(?-i:[a-z]Key$)"
+    r"|(signature|token|password|passwd|passphrase|secret|credential)s?$"
+    r"|(accesskey|accesskeyid|accessid|apikey|sessionid|rlkey)$"
     r"|^(se|sv|skoid|sktid)$"  # Azure's shared access signature
+    r"|^hdn(ea|ts)$"  # Akamai's
     r"|^x-(amz|goog|oss|cos)-",
     re.IGNORECASE,
 )
+_ASIDE = "[]_ \t"  # around a name, which servers let pass: token[]
+_BETWEEN = re.compile(r"[?&;/#~]")  # the pairs of an address, or of one inside it
+_LOGIN = re.compile(r"//[^/?#]*@")
+_PARAMETER = re.compile(r"(;[^/;=]*=)[^/;]*")  # of a path: ;jsessionid=…
 _PIECES = re.compile(r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?([/\\]*)([^/\\?]*)([^?]*)(\??)(.*)")
 _PAIRS = re.compile("([&;])")  # some servers take the second for the first (HTML 4.01, B.2.2)
 # They name something inside a page or a program: there is no server to ask.
@@ -109,12 +115,18 @@ def redact(url: str) -> str:
     scheme, slashes, place, path, mark, query = (piece or "" for piece in pieces.groups())
     if "@" in place:
         place = "***@" + place.rpartition("@")[2]
+    path = _PARAMETER.sub(lambda found: _redacted(found[0]), path)
     return scheme + slashes + place + path + mark + "".join(map(_redacted, _PAIRS.split(query)))
 
 
 def _redacted(pair: str) -> str:
+    """Also where the value is an address or a query with a secret of its own, encoded or not."""
+    meant = unquote_plus(unquote_plus(pair))
+    names = (name.strip(_ASIDE) for piece in _BETWEEN.split(meant) for name in piece.split("=")[:-1])
+    if not _LOGIN.search(meant) and not any(map(_SECRET.search, names)):
+        return pair
     name, equals, _ = pair.partition("=")
-    return f"{name}=***" if equals and _SECRET.search(unquote_plus(name)) else pair
+    return f"{name}{equals}***" if equals else "***"
 
 
 def host_of(url: str) -> str:

@@ -73,8 +73,11 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._patience_seconds = patience_seconds
         self._closing = threading.Event()
+        self._file: tuple[int, int] | None = None  # of SQLite: which it was when it was first looked at
         if self.is_sqlite:
-            self._writer, self._reader = _sqlite_engine(self.url, writes=True), _sqlite_engine(self.url, writes=False)
+            opened = threading.Event()
+            self._writer = _sqlite_engine(self.url, opened, writes=True)
+            self._reader = _sqlite_engine(self.url, opened, writes=False)
             self._writing: AbstractContextManager[Any] = threading.Lock()
         else:
             self._writer = _postgresql_engine(self.url, connections)
@@ -102,7 +105,20 @@ class Database:
         except exc.SQLAlchemyError as error:
             said = getattr(error, "orig", None) or error  # without the statement, and a link to a library's pages
             raise DatabaseFault(f"the database at {self.url.render_as_string()} does not answer: {said}") from error
+        self._must_be_the_same_file()
         return time.monotonic() - started
+
+    def _must_be_the_same_file(self) -> None:
+        """Whoever has a file open goes on to read and write it after it was moved away or deleted."""
+        if not self.is_sqlite or self.url.database in (None, "", ":memory:"):
+            return
+        path = Path(self.url.database)
+        if not path.exists():
+            raise DatabaseFault(f"its file {path} is gone: put it back, or what is written from now on is lost")
+        told = path.stat()
+        self._file = self._file or (told.st_dev, told.st_ino)
+        if self._file != (told.st_dev, told.st_ino):
+            raise DatabaseFault(f"its file {path} is not the one that was opened: stop this process, and put that back")
 
     def must_take_writes(self) -> None:
         """Prove that it lets itself be written to, changing nothing. Raises as `write`."""
@@ -220,8 +236,11 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
-    """SQLite as it wants to be used: WAL, one writer, BEGIN IMMEDIATE for writes (a deferred one cannot wait)."""
+def _sqlite_engine(url: URL, opened: threading.Event, *, writes: bool) -> Engine:
+    """SQLite as it wants to be used: WAL, one writer, BEGIN IMMEDIATE for writes (a deferred one cannot wait).
+
+    A file that was `opened` once is not made anew: an empty one would throw the log of a file that was moved away.
+    """
     engine = sqlalchemy.create_engine(
         url,
         connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
@@ -230,8 +249,15 @@ def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
     )
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
+    @event.listens_for(engine, "do_connect")
+    def _find(_dialect: object, _record: object, arguments: list[Any], keywords: dict[str, Any]) -> None:
+        if url.database and opened.is_set():
+            arguments[0] = f"{Path(url.database).absolute().as_uri()}?mode=rw"
+            keywords["uri"] = True
+
     @event.listens_for(engine, "connect")
     def _prepare(raw: sqlite3.Connection, _record: object) -> None:
+        opened.set()
         raw.isolation_level = None  # the driver would begin by itself, deferred and too late
         raw.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECONDS * 1000)}")
         raw.execute("PRAGMA foreign_keys = ON")

@@ -14,11 +14,13 @@ from glimmr.watch.health import COMPONENTS
 MOST_EMPTY = 0.5  # of the files read in a day
 _LEAST_FILES = 20
 _MOST_NAMED = 3
-_FAILED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is False)
+_FAILED = f'outcome=~"{"|".join(name for name, meaning in MEANINGS.items() if meaning.success is False)}"'
+_COUNTED = f'outcome=~"{"|".join(name for name, meaning in MEANINGS.items() if meaning.success is not None)}"'
+_PARSED, _EMPTY = 'step="parse"', 'step="parse",outcome!~"ok|incomplete"'
+_POISON, _SHRUNK = 'outcome="poison"', 'step="publish",outcome="incomplete"'
 _COUNTS = "|".join(part.name for part in COMPONENTS if part.counts)
-_PARSED = 'sum(increase(glimmr_jobs_ended_total{step="parse"}[1d]))'
-_EMPTY = 'sum(increase(glimmr_jobs_ended_total{step="parse",outcome!~"ok|incomplete"}[1d]))'
-_COUNTED = "|".join(outcome for outcome, meaning in MEANINGS.items() if meaning.success is not None)
+# A gauge of the database is the same from every process that is scraped, so it is never added up over them.
+_DUE = 'sum(max by (step) (glimmr_jobs_due{step!="upkeep"}) unless on (step) glimmr_step_paused == 1)'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +114,16 @@ def _named(ids: Sequence[int], what: str) -> Mapping[str, str]:
     return {"": f"{what}: {len(ids):,} (job {jobs})"} if ids else {}
 
 
-def _ended(outcomes: str, window: str) -> str:
-    return f'sum(increase(glimmr_jobs_ended_total{{outcome=~"{outcomes}"}}[{window}]))'
+def _ended(labels: str, window: str) -> str:
+    """How many jobs ended so, over all processes. A series begins with its first job, which `increase` does not see."""
+    counter = f"glimmr_jobs_ended_total{{{labels}}}"
+    begun = f"({counter} unless last_over_time({counter}[{window}] offset {window}))"
+    return f"sum({begun} or increase({counter}[{window}]))"
 
 
-def _share(window: str, share: str, least: int) -> str:
-    counted = _ended(_COUNTED, window)
-    return f"{_ended(_FAILED, window)} / {counted} > {share} and {counted} >= {least}"
+def _share(failed: str, counted: str, window: str, *, share: float, least: int) -> str:
+    all_of_them = _ended(counted, window)
+    return f"{_ended(failed, window)} / {all_of_them} > {share} and {all_of_them} >= {least}"
 
 
 ALERTS: tuple[Alert, ...] = (
@@ -136,7 +141,7 @@ ALERTS: tuple[Alert, ...] = (
         means="jobs are ready, and no living worker does their step; nothing gets on",
         act="start `glimmr worker` or `glimmr serve`; where one runs, its log says why it does not beat",
         condition=_unserved,
-        promql='(sum(glimmr_workers) == 0 or absent(glimmr_workers)) and on() sum(glimmr_jobs{state="ready"}) > 0',
+        promql=f"(max(glimmr_workers) == 0 and on () {_DUE} > 0) or absent(glimmr_build_info)",
         severity="critical",
         for_seconds=45.0,
     ),
@@ -145,7 +150,7 @@ ALERTS: tuple[Alert, ...] = (
         means="more than 5 % of the jobs that ended in 15 minutes (20 or more) failed by our own fault",
         act="`glimmr jobs --state dead` says of what, `glimmr logs ID` why; mend it, then `glimmr retry --outcome …`",
         condition=lambda facts: _failing(facts.ended_lately, 20, 0.05, "15 minutes"),
-        promql=_share("15m", "0.05", 20),
+        promql=_share(_FAILED, _COUNTED, "15m", share=0.05, least=20),
         severity="critical",
     ),
     Alert(
@@ -153,7 +158,7 @@ ALERTS: tuple[Alert, ...] = (
         means="less than 99.9 % of the jobs of a day (1,000 or more) succeeded; publishers' faults do not count",
         act="`glimmr jobs --state dead` says of what, `glimmr logs ID` why; mend it, then `glimmr retry --outcome …`",
         condition=lambda facts: _failing(facts.ended_today, 1000, 0.001, "a day"),
-        promql=_share("1d", "0.001", 1000),
+        promql=_share(_FAILED, _COUNTED, "1d", share=0.001, least=1000),
         severity="warning",
     ),
     Alert(
@@ -161,7 +166,7 @@ ALERTS: tuple[Alert, ...] = (
         means="most files read in a day (20 or more) gave no price, or one is called ok without any: a bug of ours",
         act="`glimmr status` names them; `glimmr parse` and `validate` of an address say what it gives",
         condition=_empty,
-        promql=f"{_EMPTY} / {_PARSED} > {MOST_EMPTY} and {_PARSED} >= {_LEAST_FILES}",
+        promql=_share(_EMPTY, _PARSED, "1d", share=MOST_EMPTY, least=_LEAST_FILES),
         severity="warning",
     ),
     Alert(
@@ -169,7 +174,7 @@ ALERTS: tuple[Alert, ...] = (
         means="a running job has not got on for more than 30 minutes, though its worker lives",
         act="`glimmr logs ID` says what it did last; `glimmr cancel ID` and `glimmr retry ID` begin it anew",
         condition=_still,
-        promql="glimmr_jobs_still_seconds > 1800",
+        promql="max(glimmr_jobs_still_seconds) > 1800",
         severity="warning",
     ),
     Alert(
@@ -177,7 +182,7 @@ ALERTS: tuple[Alert, ...] = (
         means="more than 1,000 jobs that could run wait for a free worker",
         act="start more workers, or raise GLIMMR_DOWNLOADS or GLIMMR_PARSES; after a large scan it passes by itself",
         condition=_backlog,
-        promql='sum(glimmr_jobs{state="ready"}) > 1000',
+        promql=f"{_DUE} > 1000",
         severity="warning",
         for_seconds=45.0,
     ),
@@ -202,7 +207,7 @@ ALERTS: tuple[Alert, ...] = (
         means="two times of GLIMMR_SCAN_SCHEDULE came and went, and no scan ended well: new addresses are not found",
         act="`glimmr jobs --step scan` says why; is a `glimmr serve` or `worker` running, is the source reachable?",
         condition=_overdue,
-        promql="glimmr_last_scan_seconds > 2 * 604800",
+        promql="max(glimmr_last_scan_seconds) > 2 * 604800",
         severity="warning",
     ),
     Alert(
@@ -220,7 +225,7 @@ ALERTS: tuple[Alert, ...] = (
         means="a job's worker died under it more than GLIMMR_MAX_STALLS times in the last day; it is left alone",
         act="`glimmr logs ID`; mostly memory: raise the machine's, or lower GLIMMR_PARSES; then `glimmr retry ID`",
         condition=lambda facts: _named(facts.poison, "jobs that took their workers along, and are left alone"),
-        promql='sum(increase(glimmr_jobs_ended_total{outcome="poison"}[1d])) > 0',
+        promql=f"{_ended(_POISON, '1d')} > 0",
         severity="warning",
     ),
     Alert(
@@ -228,7 +233,7 @@ ALERTS: tuple[Alert, ...] = (
         means="a newer file has so many prices fewer (GLIMMR_SHRINK_PERCENT) that the older one stays, for now",
         act="`glimmr logs ID` names the file: look at it. What the address gives a second time is published by itself",
         condition=lambda facts: _named(facts.shrunk, "newer files that are not trusted, while what is current stays"),
-        promql='sum(increase(glimmr_jobs_ended_total{step="publish",outcome="incomplete"}[1d])) > 0',
+        promql=f"{_ended(_SHRUNK, '1d')} > 0",
         severity="warning",
     ),
 )

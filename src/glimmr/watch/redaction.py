@@ -12,11 +12,11 @@ from glimmr.settings import Settings
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>`]+")
 _PAIR = re.compile(
-    r"(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?['\"]?\s*[=:]\s*['\"]?"
-    r"(?:(?:bearer|basic)\s+)?)([^\s'\",;&)}\]]+)"
+    r"(?i)((?:password|passwd|passphrase|pwd|secret|token|(?:api|access|account|private)[_-]?key|authorization|credential)"
+    r"s?['\"]?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)(\"[^\"\n]*\"|'[^'\n]*'|['\"]?[^\s'\",;&)}\]]+)"
 )
 # What `_URL` or `_PAIR` cannot match without; a test holds them together.
-_MARKS = ("://", "passw", "pwd", "secret", "token", "apikey", "api_key", "api-key", "authorization", "credential")
+_MARKS = ("://", "passw", "passp", "pwd", "secret", "token", "key", "authorization", "credential")
 _SETTINGS = ("database_url", "redis_url", "store_url", "smtp_url", "alert_webhook", "pra_url")
 _ENVIRONMENT = re.compile(r"(?i)(password|secret|token|_key|credentials?)$")
 _LEAST, _LEAST_OF_ENVIRONMENT = 4, 8  # shorter ones would blot out words, and are no secret for anybody who tries

@@ -1,8 +1,10 @@
 """The log: one shape for everybody's lines, with the run they are about, and nothing in it that may not be."""
 
+import errno
 import json
 import logging
 import multiprocessing
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,23 @@ def test_a_log_that_cannot_be_written_is_said_at_the_start_and_later_stops_no_wo
     log.configure(load(log_file="/dev/full", log_format="text"))
     logging.getLogger("glimmr.jobs").warning("still said")
     assert capsys.readouterr().err == "WARNING glimmr.jobs: still said\n"
+
+
+def test_a_line_whose_words_do_not_fit_stops_nobody_and_is_told_all_the_same(capsys: Said) -> None:
+    log.configure(load())
+    words = "%d of %s"
+    logging.getLogger("some.library").warning(words, "one")
+    (line,) = lines(capsys)
+    assert words in line["event"]
+
+
+@pytest.mark.parametrize("fault", [BrokenPipeError(), OSError(errno.ENOSPC, "full"), ValueError("closed file")])
+def test_a_standard_error_that_takes_nothing_stops_no_work(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    log.configure(load())
+
+    def write(_: str) -> int:
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys.stderr, "write", write)
+        logging.getLogger("glimmr.jobs").warning("nobody hears it")

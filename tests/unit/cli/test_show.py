@@ -22,7 +22,7 @@ def test_a_name_with_a_new_line_cannot_forge_a_line() -> None:
     assert show.clean("General\nok: Other Hospital") == "General\\x0aok: Other Hospital"
 
 
-@pytest.mark.parametrize("code", [0x00, 0x1B, 0x7F, 0x9B, 0x202A, 0x202E, 0x2066, 0x2069])
+@pytest.mark.parametrize("code", [0x00, 0x1B, 0x7F, 0x9B, 0x2028, 0x202A, 0x202E, 0x2066, 0x2069])
 def test_what_steers_a_terminal_or_turns_text_around_is_escaped(code: int) -> None:
     assert show.clean(f"a{chr(code)}b") in {f"a\\x{code:02x}b", f"a\\u{code:04x}b"}
     assert chr(code) not in show.json_text({chr(code): chr(code)})

@@ -324,3 +324,23 @@ def test_a_database_that_does_not_answer_is_told_without_a_link_to_a_librarys_pa
     (tmp_path / "glimmr.sqlite").write_bytes(b"no database at all" * 999)
     with pytest.raises(DatabaseFault, match=r"glimmr\.sqlite does not answer: file is not a database$"):
         Database(sqlite_url(tmp_path / "glimmr.sqlite")).check()
+
+
+def test_a_file_that_is_taken_away_is_missed_and_so_is_another_in_its_place(database: Database, tmp_path: Path) -> None:
+    database.write(lambda c: put(c, 1))
+    file, away = tmp_path / "glimmr.sqlite", tmp_path / "away"
+    looks = Database(sqlite_url(file), patience_seconds=0.0)
+    looks.check()
+    file.rename(away)
+    with pytest.raises(DatabaseFault, match=r"its file .*glimmr\.sqlite is gone"):
+        looks.check()
+    with pytest.raises(DatabaseFault, match="unable to open"):
+        looks.read(lambda _: numbers(looks))  # which needs a second connection
+    assert not file.exists(), "an empty one was made"
+    file.touch()
+    with pytest.raises(DatabaseFault, match="is not the one that was opened"):
+        looks.check()
+    away.rename(file)
+    looks.check()
+    assert numbers(looks) == [1]
+    looks.close()

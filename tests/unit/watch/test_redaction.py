@@ -9,12 +9,13 @@ from glimmr.settings import load
 from glimmr.watch.redaction import Redactor
 
 _NAMES = ["password", "PASSWD", "pwd", "Secret", "tokens", "apikey", "api-key", "API_KEY", "authorization"]
+_OTHERS = ["credentials", "passphrase", "aws_secret_access_key", "AccountKey", "private-key"]
 
 
-@pytest.mark.parametrize("name", [*_NAMES, "credentials"])
+@pytest.mark.parametrize("name", [*_NAMES, *_OTHERS])
 def test_whatever_is_hidden_is_in_a_line_that_may_hold_something(name: str) -> None:
     redactor = Redactor(load(), {})
-    for line in (f"{name}=abc", f'{{"{name}": "abc"}}', f"{name} : Bearer abc"):
+    for line in (f"{name}=abc", f'{{"{name}": "abc"}}', f"{name} : Bearer abc", f"{name}: 'of abc'", f"{name}='abc"):
         assert "abc" not in redactor.text(line)
         assert redactor.may_hold(line)
     assert redactor.may_hold("see S3://key:abc@host/path")
