@@ -20,11 +20,8 @@ from glimmr.stores.tables import (
 )
 from glimmr.stores.trust import OWN_WORD
 
-_LIVE = select(sightings.c.price_file_id, sightings.c.hospital_id).where(
-    sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place"), sightings.c.gone_at.is_(None)
-)
-_OVER = select(sightings.c.price_file_id, sightings.c.hospital_id).where(
-    sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place"), sightings.c.gone_at.is_not(None)
+_SAID = select(sightings.c.price_file_id, sightings.c.hospital_id, sightings.c.gone_at.is_(None)).where(
+    sightings.c.source == bindparam("source"), sightings.c.place == bindparam("place")
 )
 _KNOWN = select(price_files.c.price_file_id).where(price_files.c.price_file_id.in_(bindparam("ids", expanding=True)))
 _LINKED = select(price_file_hospitals.c.price_file_id, price_file_hospitals.c.hospital_id).where(
@@ -116,9 +113,9 @@ def see(
     ids = list(dict.fromkeys(key for key, _ in links))
     known = set(_several(connection, _KNOWN, ids))
     linked = _pairs(connection, _LINKED, ids)
-    about = {"source": source, "place": place}
-    before = {(file, hospital) for file, hospital in connection.execute(_LIVE, about)}
-    over = {(file, hospital) for file, hospital in connection.execute(_OVER, about)}
+    former = connection.execute(_SAID, {"source": source, "place": place}).all()
+    before = {(file, hospital) for file, hospital, is_named in former if is_named}
+    over = {(file, hospital) for file, hospital, is_named in former if not is_named}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
     gone = sorted(before - links.keys()) if whole else []
