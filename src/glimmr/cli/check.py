@@ -120,7 +120,7 @@ def _show_findings(facts: dict[str, Any], count: Mapping[str, int]) -> None:
 
 
 def _words(kinds: int, name: str) -> str:
-    return f"{name} of {kinds} kind{'' if kinds == 1 else 's'}"
+    return f"{name} of {show.several(kinds, 'kind')}"
 
 
 def _headline(member: Mapping[str, Any]) -> str:

@@ -41,8 +41,8 @@ def coverage(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _beside(known: int, priced: int) -> str:
-    are, have = "hospital is" if known == 1 else "hospitals are", "has" if priced == 1 else "have"
-    return f"beside the roster {known:,} {are} known from other sources; {priced:,} of them {have} prices"
+    others, have = show.several(known, "hospital is", "hospitals are"), "has" if priced == 1 else "have"
+    return f"beside the roster {others} known from other sources; {priced:,} of them {have} prices"
 
 
 def _when(read: Mapping[str, datetime]) -> str:

@@ -54,13 +54,13 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     for step in facts["paused"]:
         typer.echo(f"{step} is paused: `glimmr resume {step}` lets it go on")
     for held in facts["held_up"]:
-        several = f"{held['jobs']:,} {held['step']} job{'' if held['jobs'] == 1 else 's'}"
-        typer.echo(f"{several} handed back, tried again {held['run_at']:%H:%M:%S} UTC: {show.clean(held['message'])}")
+        held_up = show.several(held["jobs"], f"{held['step']} job")
+        typer.echo(f"{held_up} handed back, tried again {held['run_at']:%H:%M:%S} UTC: {show.clean(held['message'])}")
     if facts["repairs"]:
         repaired = ", ".join(f"{one['repaired']:,} {one['name']}" for one in facts["repairs"])
         typer.echo(f"repaired so far: {repaired} (docs/operate/doctor.md says what they are)")
     for one in facts["weak_transport"]:
-        files = "1 file" if one["files"] == 1 else f"{one['files']:,} files, one of them"
+        files = show.several(one["files"], "file", "files, one of them")
         typer.echo(f"{one['code']} (docs/reference/findings.md): {files} {show.clean(one['url'])}")
     show.as_table(
         ("state", "outcome", "reason", "whose fault", "files"),

@@ -59,7 +59,7 @@ def _put(settings: Any, asked: list[tuple[str, str]], pid: int, *, refresh: bool
         return
     waiting, who = len(asked) - put, f"process {pid}" if pid else "a process"
     typer.echo(
-        f"{who} is at work in {settings.data}: {_several(put, 'question')} put for it to ask"
+        f"{who} is at work in {settings.data}: {show.several(put, 'question')} put for it to ask"
         + (f", {waiting:,} waited already" if waiting else "")
         + "; `glimmr jobs --step scan` says how it goes"
     )
@@ -97,9 +97,9 @@ def _exit_code(summary: dict[str, Any]) -> int:
 def _show(told: dict[str, Any]) -> None:
     changes = told["changes"]
     typer.echo(
-        f"asked {_several(told['asked'], 'question')}, {told['answered']:,} answered"
-        f" · found {_several(told['found'], 'address', 'addresses')}"
-        + (f" · CMS lists {_several(told['listed'], 'hospital')}" if told["listed"] else "")
+        f"asked {show.several(told['asked'], 'question')}, {told['answered']:,} answered"
+        f" · found {show.several(told['found'], 'address', 'addresses')}"
+        + (f" · CMS lists {show.several(told['listed'], 'hospital')}" if told["listed"] else "")
     )
     typer.echo(
         f"  new: {_both(told['new'])} · updated: {_both(told['updated'])}"
@@ -110,12 +110,12 @@ def _show(told: dict[str, Any]) -> None:
     show.not_all_yet(told["waiting"]["scan"])
     known, waiting = told["counts"], told["waiting"]
     typer.echo(
-        f"{_several(known['hospitals'], 'hospital')} and"
-        f" {_several(known['price_files'], 'address', 'addresses')} are known now"
+        f"{show.several(known['hospitals'], 'hospital')} and"
+        f" {show.several(known['price_files'], 'address', 'addresses')} are known now"
     )
     if waiting["download"]:
         typer.echo(
-            f"{_several(waiting['download'], 'download')} {'waits' if waiting['download'] == 1 else 'wait'}:"
+            f"{show.several(waiting['download'], 'download')} {'waits' if waiting['download'] == 1 else 'wait'}:"
             " `glimmr worker --drain` brings them home (`run` and `serve` do so, too)"
         )
     if told["interrupted"]:
@@ -131,8 +131,4 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _both(told: Mapping[str, int]) -> str:
-    return f"{_several(told['hospitals'], 'hospital')}, {_several(told['addresses'], 'address', 'addresses')}"
-
-
-def _several(count: int, one: str, more: str = "") -> str:
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
+    return f"{show.several(told['hospitals'], 'hospital')}, {show.several(told['addresses'], 'address', 'addresses')}"

@@ -65,6 +65,11 @@ def size(size_bytes: float) -> str:
     raise AssertionError
 
 
+def several(count: int, one: str, more: str = "") -> str:
+    """So many of something: `1 file`, `2,000 files`; `more` where an s does not make the plural."""
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
+
+
 def moment(when: datetime | None) -> str:
     """A moment as people read it: `2026-11-30 19:36 UTC`."""
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""
@@ -254,8 +259,8 @@ def silent(failed: Collection[Mapping[str, Any]], most: int) -> None:
 def not_all_yet(questions: int) -> None:
     """Say so where sources have not answered that many questions: who is missing may only be unknown yet."""
     if questions:
-        several = "1 question to a source has" if questions == 1 else f"{questions:,} questions to sources have"
-        typer.echo(f"{several} no answer yet, so this is not all: `glimmr jobs --step scan`")
+        open_ = several(questions, "question to a source has", "questions to sources have")
+        typer.echo(f"{open_} no answer yet, so this is not all: `glimmr jobs --step scan`")
 
 
 def troubled(files: Collection[Mapping[str, Any]], most: int | None = None) -> None:

@@ -162,7 +162,7 @@ def _sum_up(facts: Facts, width: int) -> str:
     ended = sum(step["recent"]["ended"] for step in steps)
     parts = (
         f"glimmr {facts['at']:%H:%M:%S} UTC",
-        _several(len(facts["workers"]), "worker") if facts["workers"] else "nobody is at work",
+        show.several(len(facts["workers"]), "worker") if facts["workers"] else "nobody is at work",
         f"{running:,} running",
         f"{waiting:,} waiting",
         f"{ended:,} ended in {late:.0f} min",
@@ -320,7 +320,3 @@ def _span(seconds: float) -> str:
     if seconds < 6000:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -53,8 +53,7 @@ def show_summary(summary: dict[str, Any]) -> None:
     )
     show.skipped(found["skipped"])
     show.silent(summary["failed_scans"], _MOST_SHOWN)
-    live = [one for one in summary["jobs"] if one["step"] == "scan" and one["state"] in ("ready", "running")]
-    show.not_all_yet(sum(one["jobs"] for one in live))
+    show.not_all_yet(summary["open_questions"])
     if not down["bytes"] and not down["failed"] and known["published"]:
         typer.echo(f"0 bytes of files downloaded: what {known['price_files']:,} addresses have to give is here already")
     show.as_table(
@@ -87,11 +86,11 @@ def dry_run(
     show.as_table(
         ("state", "ccn", "hospital", "address"), [(w["state"], w["ccn"], w["name"], w["url"]) for w in wanted]
     )
-    addresses = len({w["url"] for w in wanted})
+    addresses = show.several(len({w["url"] for w in wanted}), "address", "addresses")
     known = (
         "known ones are asked again, too"
         if refresh
         else "known ones that are not due are not asked again (see --refresh)"
     )
-    typer.echo(f"the sources name {addresses:,} address{'' if addresses == 1 else 'es'}; {known}; nothing was written")
+    typer.echo(f"the sources name {addresses}; {known}; nothing was written")
     show.skipped(skipped)

@@ -104,6 +104,7 @@ def summary(database: Database, board: Board, said: Mapping[str, Any]) -> dict[s
         "parsed": parse.done,
         "rows": publish.rows,
         "failed_scans": said["failed"],
+        "open_questions": said["waiting"]["scan"],
         "answered": said["answered"] > 0,
         "ours": said["ours"] or any(_is_ours(row) for row in (*facts["outcomes"], *board.given_up())),
     }
