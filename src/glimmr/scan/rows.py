@@ -142,14 +142,14 @@ def _of_objects(numbered: list[tuple[int, Any]]) -> Rows:
 
 def _parquet(data: bytes) -> Rows:
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
+        file = pq.ParquetFile(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
         raise BrokenList(f"is no whole Parquet file: {error}") from error
 
     def records() -> Iterator[tuple[int, dict[str, str]]]:
         number = 0
         try:
-            for batch in file.iter_batches():
+            for batch in file.iter_batches(use_threads=False):
                 for one in batch.to_pylist():
                     number += 1
                     yield number, _facts(one)

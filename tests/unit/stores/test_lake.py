@@ -1,6 +1,8 @@
 """The lake: four Delta tables, changed one file_id at a time, all or nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,6 +256,32 @@ def test_the_rows_of_a_file_are_replaced_as_a_whole(lake: Lake) -> None:
         (A, "470002", False),
         (B, "330001", True),
     }
+
+
+_READ_ALONE = """
+import sys
+from io import BytesIO
+from pathlib import Path
+import pyarrow as pa, pyarrow.parquet as pq
+from glimmr.stores.lake_objects import LakeObjects
+
+def threads():
+    told = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    return sum(name == Path("/proc/self/comm").read_text() for name in told)  # Rust's have names of their own
+
+pq.write_table(pa.table({"a": [1, 2, 3]}), file := BytesIO())
+objects = LakeObjects(sys.argv[1])
+objects.write("files", "one.parquet", file.getvalue())
+before = threads()
+assert objects.read("files", "one.parquet")["a"].to_pylist() == [1, 2, 3]
+print(threads() - before)
+"""
+
+
+def test_an_object_of_a_bucket_is_read_without_a_thread_that_needs_python_after_its_end(bucket: str) -> None:
+    """One of Arrow's threads that lets go of a Python buffer while Python ends aborts the process (SIGABRT)."""
+    words = [sys.executable, "-c", _READ_ALONE, f"{bucket}/lake"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout == "0\n"
 
 
 def test_the_small_tables_stay_within_sixteen_objects(lake: Lake) -> None:
