@@ -197,7 +197,7 @@ def _ends_interrupted(process: "subprocess.Popen[bytes]", number: signal.Signals
     assert not list(out.parent.glob(".glimmr-*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_a_download(server: HttpServer, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
     process = _started("parse", server.url("/endless.csv"), "--to", f"{out}/")
@@ -205,7 +205,7 @@ def test_an_interrupt_stops_a_download(server: HttpServer, tmp_path: Path, numbe
     _ends_interrupted(process, number, out)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_waiting_for_standard_input(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
     process = _started("parse", "-", "--to", f"{out}/", stdin=subprocess.PIPE)

@@ -58,7 +58,7 @@ def test_a_scan_finds_exactly_what_can_be_found(server: Server, tmp_path: Path) 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("server", [59, pytest.param(5000, marks=LONG)], indirect=True)
+@pytest.mark.parametrize("server", [118, pytest.param(5000, marks=LONG)], indirect=True)
 def test_a_fleet_finds_the_same(server: Server, postgresql: PostgreSql, tmp_path: Path) -> None:
     more = {"GLIMMR_DATABASE_URL": postgresql.url(), "GLIMMR_STORE_URL": str(tmp_path / "store")}
     env = line.environment(server, GLIMMR_PRA_REQUESTS=str(ROOMY.requests), GLIMMR_SCANS="3", **more)
