@@ -115,7 +115,7 @@ def _show(told: dict[str, Any]) -> None:
     )
     if waiting["download"]:
         typer.echo(
-            f"{show.several(waiting['download'], 'download')} {'waits' if waiting['download'] == 1 else 'wait'}:"
+            f"{show.several(waiting['download'], 'download waits', 'downloads wait')}:"
             " `glimmr worker --drain` brings them home (`run` and `serve` do so, too)"
         )
     if told["interrupted"]:

@@ -110,12 +110,14 @@ class Database:
 
     def _must_be_the_same_file(self) -> None:
         """Whoever has a file open goes on to read and write it after it was moved away or deleted."""
-        if not self.is_sqlite or self.url.database in (None, "", ":memory:"):
+        if not self.is_sqlite or not self.url.database:
             return
         path = Path(self.url.database)
-        if not path.exists():
-            raise DatabaseFault(f"its file {path} is gone: put it back, or what is written from now on is lost")
-        told = path.stat()
+        try:
+            told = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            lost = f"its file {path} is gone: put it back, or what is written from now on is lost"
+            raise DatabaseFault(lost) from error
         self._file = self._file or (told.st_dev, told.st_ino)
         if self._file != (told.st_dev, told.st_ino):
             raise DatabaseFault(f"its file {path} is not the one that was opened: stop this process, and put that back")

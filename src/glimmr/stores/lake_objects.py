@@ -131,9 +131,10 @@ class LakeObjects:
         In this thread alone: one of Arrow's own that still lets go of our bytes when Python ends aborts the process.
         """
         if self.folder is not None:
-            return pq.ParquetFile(self.folder / table / path).read()
-        data = pa.BufferReader(obstore.get(self._store, f"{table}/{path}").bytes())
-        return pq.ParquetFile(data).read(use_threads=False)
+            source = self.folder / table / path
+        else:
+            source = pa.BufferReader(obstore.get(self._store, f"{table}/{path}").bytes())
+        return pq.ParquetFile(source).read(use_threads=False)
 
     def footer(self, table: str, path: str) -> pq.FileMetaData:
         """The Parquet footer of an object: row count, row groups and their statistics."""

@@ -113,9 +113,9 @@ def see(
     ids = list(dict.fromkeys(key for key, _ in links))
     known = set(_several(connection, _KNOWN, ids))
     linked = _pairs(connection, _LINKED, ids)
-    former = connection.execute(_SAID, {"source": source, "place": place}).all()
-    before = {(file, hospital) for file, hospital, is_named in former if is_named}
-    over = {(file, hospital) for file, hospital, is_named in former if not is_named}
+    rows = connection.execute(_SAID, {"source": source, "place": place}).all()
+    before = {(file, hospital) for file, hospital, is_named in rows if is_named}
+    over = {(file, hospital) for file, hospital, is_named in rows if not is_named}
     _write_addresses(connection, links, now)
     _write_links(connection, source, place, links, now)
     gone = sorted(before - links.keys()) if whole else []

@@ -13,6 +13,7 @@ from glimmr.scan.merge import site_of
 from glimmr.scan.source import EVERYWHERE
 from glimmr.stores import answers, catalog, register
 from glimmr.stores.database import Connection
+from glimmr.watch import report
 from glimmr.watch.standing import age_days, is_fresh, standing, stands, usable, why
 
 _LEAST_OF_AN_ID = 6  # letters: few hospitals have no CCN
@@ -46,8 +47,7 @@ def listing(connection: Connection, state: str | None, *, missing_file: bool, li
 
 def open_questions(connection: Connection) -> int:
     """How many questions to sources have no answer yet: until then what is missing may only be unknown."""
-    live = [one for one in ledger.counts(connection) if one["state"] in ("ready", "running")]
-    return sum(one["jobs"] for one in live if one["step"] == "scan")
+    return report.live(ledger.counts(connection), "scan")
 
 
 def by_hospital(addresses: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

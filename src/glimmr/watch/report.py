@@ -15,6 +15,7 @@ from glimmr.watch.board import Board, Room
 _MOST_TROUBLED = 1000
 _MOST_HELD_UP = 20
 _ENDED = ("done", "dead")
+_LIVE = ("ready", "running")
 
 
 def status(database: Database) -> dict[str, Any]:
@@ -84,6 +85,11 @@ def by_step(jobs: list[dict[str, Any]], steps: Sequence[str]) -> dict[str, dict[
             states = told[job["step"]]
             states[job["state"]] = states.get(job["state"], 0) + job["jobs"]
     return told
+
+
+def live(jobs: list[dict[str, Any]], step: str) -> int:
+    """How many jobs of a step have not ended."""
+    return sum(job["jobs"] for job in jobs if job["step"] == step and job["state"] in _LIVE)
 
 
 def summary(database: Database, board: Board, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from glimmr.stores import answers, tally
 from glimmr.stores.database import Connection, Database
 from glimmr.watch import report
 
-_LIVE = ("ready", "running")
 _TOLD = ("moved", "unlisted", "relisted", "back", "renamed")
 
 
@@ -32,7 +31,7 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
     waiting = report.failed_scans(connection)
     again = {(one["source"], one["place"]) for one in waiting}
     ended = [_failed(one) for one in said if one["outcome"] != Outcome.OK and _asked(one) not in again]
-    jobs = report.by_step(ledger.counts(connection), ("scan", "download"))
+    jobs = ledger.counts(connection)
     return {
         "asked": len(said),
         "answered": len(good),
@@ -46,7 +45,7 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
         "changes": {what: count for what, count in changes.items() if what in _TOLD},
         "skipped": dict(skipped),
         "failed": [*ended, *waiting],
-        "waiting": {step: sum(states.get(state, 0) for state in _LIVE) for step, states in jobs.items()},
+        "waiting": {step: report.live(jobs, step) for step in ("scan", "download")},
         "counts": tally.counts(connection),
         "ours": any(report.fault(one["outcome"]) == Fault.OURS for one in said),
     }
