@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from glimmr import app, fleet, retry, watching
+from glimmr import app, fleet, retry, shared, watching
 from glimmr.cli import log
 from glimmr.cli.narrate import narrate
 from glimmr.jobs import ledger
@@ -97,7 +97,7 @@ def rows(jobs: int) -> Generator[Callable[[Settings], "Work"]]:
     def prepared(settings: Settings) -> Work:
         database = fleet.database(settings)
         migrate(database)
-        fleet.lake(settings).create()
+        shared.lake(settings).create()
         database.write(lambda c: c.exec_driver_sql("CREATE TABLE bench_rows (n BIGINT)"))
         new = [NewJob(step="download", args={"n": n}, host=f"h{n % 50}.test") for n in range(jobs)]
         database.write(lambda c: ledger.enqueue(c, new))

@@ -1,19 +1,17 @@
 """Builds everything from Settings: the only place that chooses implementations."""
 
 import asyncio
-import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from glimmr import events, fleet, watching
-from glimmr.errors import DiskFull, LocalFault, UsageError
-from glimmr.jobs import ledger, orders, selection
+from glimmr import events, fleet, looking, shared, watching
+from glimmr.errors import DiskFull, UsageError
+from glimmr.jobs import ledger, orders
 from glimmr.jobs.job import Tell
 from glimmr.jobs.selection import Which
 from glimmr.model import FileReport
@@ -25,9 +23,9 @@ from glimmr.pipeline.parts import Allowance, Parts
 from glimmr.pipeline.rehearsal import rehearse
 from glimmr.pipeline.run_web import RunWeb
 from glimmr.pipeline.scan_job import scan_job
-from glimmr.query import PriceTable
 from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
+from glimmr.steps import ROOMS
 from glimmr.stores.database import Database, is_migrated, migrate
 from glimmr.stores.folder_lock import FolderLock, holder
 from glimmr.stores.paces import PaceBook
@@ -37,7 +35,6 @@ from glimmr.watch.board import Board
 from glimmr.watch.channels import channels
 from glimmr.watch.doctor import examine, remaining
 from glimmr.watch.lookout import Lookout
-from glimmr.watch.top import Top
 from glimmr.watch.traces import traced
 
 _GB = 10**9
@@ -52,31 +49,6 @@ _NO_FIX = (
 )
 
 
-def price_table_of(settings: Settings) -> PriceTable:
-    """The price table for readers. Raises UsageError when there is none yet, StorageFault when its folder is away."""
-    fleet.must_be_mounted(settings)
-    lake = settings.data / "lake"
-    if not fleet.is_fleet(settings) and not lake.exists():
-        if (settings.data / "glimmr.sqlite").exists():
-            raise UsageError(
-                f"the price table {lake} is gone: `glimmr doctor --fix` and then `glimmr worker --drain` make it again"
-            )
-        raise fleet.nothing_yet(settings)
-    return PriceTable(fleet.lake(settings))
-
-
-@contextmanager
-def looking(settings: Settings, *, patience_seconds: float = 60.0) -> Generator[Database]:
-    """The database for who only looks; another process may be at work. Raises UsageError when there is none yet."""
-    fleet.must_be_something(settings)
-    if not fleet.is_fleet(settings):
-        _must_be_readable(settings.data)
-    with closing(fleet.database(settings, patience_seconds=patience_seconds)) as database:
-        if not is_migrated(database):
-            raise fleet.nothing_yet(settings)
-        yield database
-
-
 @contextmanager
 def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]:
     """Everything the line needs, for the one process that works in this data folder, or for one process of a fleet.
@@ -86,12 +58,12 @@ def working(settings: Settings, *, limit: int | None = None) -> Generator[Parts]
     """
     alone = not fleet.is_fleet(settings)
     make_scratch(settings)
-    home = _alone(settings, _WAIT) if alone else fleet.own_scratch(settings)
+    home = _alone(settings, _WAIT) if alone else shared.own_scratch(settings)
     with crash_points.heeded(settings.crash_at), home as scratch:
         check_space(settings)
         with (
             closing(fleet.database(settings)) as database,
-            fleet.hosts(settings, database) as hosts,
+            shared.hosts(settings, database) as hosts,
             closing(Client(settings, hosts)) as client,
         ):
             migrate(database)
@@ -136,8 +108,8 @@ def _parts(settings: Settings, database: Database, client: Client, scratch: Path
     return Parts(
         settings=settings,
         database=database,
-        blobs=fleet.blobs(settings),
-        lake=fleet.lake(settings),
+        blobs=shared.blobs(settings),
+        lake=shared.lake(settings),
         client=client,
         sources=enabled(settings, PaceBook(database)),
         scratch=scratch,
@@ -165,68 +137,6 @@ def _clear(scratch: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _must_be_readable(folder: Path) -> None:
-    """SQLite keeps its shared memory in a file beside the database, for readers too."""
-    if not (os.access(folder, os.W_OK) or (folder / "glimmr.sqlite-shm").exists()):
-        raise UsageError(
-            f"nothing can be written in {folder}, which looking into its database needs: ask as its owner, or copy it"
-            " (`prices` and `sql` need no more than to read)"
-        )
-
-
-def status(settings: Settings) -> dict[str, Any]:
-    """What is known, how the files ended, what is going on. Raises UsageError when there is nothing yet."""
-    with looking(settings) as database:
-        said = {
-            "working_pid": holder(settings.data),
-            "redis": fleet.redis_status(settings),
-            "scratch": _scratch_status(settings),
-        }
-        return report.status(database) | said
-
-
-def _scratch_status(settings: Settings) -> dict[str, Any]:
-    told: dict[str, Any] = {"folder": str(scratch_of(settings)), "free_bytes": None, "fault": None}
-    try:
-        return told | {"free_bytes": check_scratch(settings)}
-    except LocalFault as fault:
-        return told | {"fault": str(fault)}
-
-
-@contextmanager
-def top(settings: Settings) -> Generator[Callable[[], dict[str, Any]]]:
-    """What goes on at each moment the callable is called (see `watch.top`).
-
-    Raises UsageError when there is nothing yet. The callable raises DatabaseFault when the database does not answer.
-    """
-    with looking(settings, patience_seconds=0.0) as database:
-        yield Top(database, line.STEPS).look
-
-
-def jobs(settings: Settings, limit: int, **equal: str | None) -> list[dict[str, Any]]:
-    """Jobs, newest first, whose columns equal what is given (None: any), with the `url` each is about."""
-    with looking(settings) as database:
-        return database.read(lambda connection: report.jobs(connection, limit, **equal))
-
-
-def job(settings: Settings, job_id: int) -> dict[str, Any]:
-    """Everything about one job, with its `attempts`. Raises UsageError when there is no such job."""
-    with looking(settings) as database:
-        return database.read(lambda connection: report.job(connection, job_id))
-
-
-def pause(settings: Settings, step: str, *, paused: bool) -> None:
-    """Let no job of `step` start, or let them start again."""
-    with looking(settings) as database:
-        database.write(lambda connection: ledger.pause(connection, step, paused=paused))
-
-
-def unknown_jobs(settings: Settings, ids: Sequence[int]) -> list[int]:
-    """Those of these ids that no job has. Raises UsageError when there is nothing yet."""
-    with looking(settings) as database:
-        return database.read(lambda connection: selection.unknown(connection, ids)) if ids else []
-
-
 def cancel(settings: Settings, **meant: Any) -> orders.Cancelled:
     """Stop jobs that wait or run, whoever works on them; `meant` as in `Which`."""
     with _ordering(settings) as parts:
@@ -239,16 +149,10 @@ def again(settings: Settings, **meant: Any) -> orders.Again:
         return orders.again(parts.database, line.steps(parts), Which(**meant))
 
 
-def prioritize(settings: Settings, priority: int, **meant: Any) -> Counter[str]:
-    """Let live jobs, and those that follow them, run before those of lower priority; `meant` as in `Which`."""
-    with looking(settings) as database:
-        return database.write(lambda connection: selection.prioritize(connection, Which(**meant), priority))
-
-
 @contextmanager
 def _ordering(settings: Settings) -> Generator[Parts]:
     """The line for who gives orders: small transactions beside whoever works, so no lock is needed for them."""
-    with looking(settings) as database, closing(Client(settings)) as client:
+    with looking.into(settings) as database, closing(Client(settings)) as client:
         yield _parts(settings, database, client, scratch_of(settings))
 
 
@@ -258,7 +162,7 @@ def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]
     Raises UsageError when there is nothing yet, or another process works in the data folder and repairs by itself.
     """
     alone = not fleet.is_fleet(settings)
-    with looking(settings) as database, _alone(settings, _NO_FIX) if fix and alone else nullcontext():
+    with looking.into(settings) as database, _alone(settings, _NO_FIX) if fix and alone else nullcontext():
         if fix:
             migrate(database)
         with closing(Client(settings)) as client:
@@ -270,7 +174,7 @@ def doctor(settings: Settings, *, fix: bool) -> tuple[list[dict[str, Any]], int]
 
 def counts(parts: Parts) -> dict[str, dict[str, int]]:
     """Jobs by step and state, in the line's order."""
-    return report.by_step(parts.database.read(ledger.counts), line.ROOMS)
+    return report.by_step(parts.database.read(ledger.counts), ROOMS)
 
 
 def scan_summary(parts: Parts, since: datetime) -> dict[str, Any]:
@@ -308,7 +212,7 @@ def put_questions(settings: Settings, asked: Sequence[tuple[str, str]], *, refre
     Who has only just begun there may have no schema yet: then it is made here.
     """
     seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
-    _must_be_readable(settings.data)
+    looking.must_be_readable(settings.data)
     with closing(fleet.database(settings)) as database:
         if not is_migrated(database):
             migrate(database)
@@ -363,5 +267,5 @@ async def bring_one(settings: Settings, url: str, target: Target, tell: Tell) ->
 
 async def hand_out(settings: Settings, file_id: str, to: Target | BinaryIO, tell: Tell) -> dict[str, Any]:
     """Copy a snapshot's bytes from the shelf; see `pipeline.one_snapshot`. Raises UsageError when there is none yet."""
-    with looking(settings) as database:
-        return await one_snapshot.hand_out(database, fleet.blobs(settings), file_id, to, tell)
+    with looking.into(settings) as database:
+        return await one_snapshot.hand_out(database, shared.blobs(settings), file_id, to, tell)

@@ -1,28 +1,16 @@
-"""What the three URLs mean: one machine or a fleet, and where database, store, scratch and jobs' messages then are."""
+"""What the three URLs mean: one machine or a fleet, and where the database and jobs' messages then are."""
 
 import asyncio
-import os
-import shutil
-import socket
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from glimmr.errors import StorageFault, UsageError
 from glimmr.jobs.engines import Engine
-from glimmr.net.hosts import Hosts
-from glimmr.net.politeness import LocalPoliteness
 from glimmr.settings import Settings
-from glimmr.stores.blobs import Blobs
 from glimmr.stores.database import Database, sqlite_url
-from glimmr.stores.folder_lock import FolderLock
-from glimmr.stores.hosts import HostBook
-from glimmr.stores.lake import Lake
-from glimmr.stores.scratch import PARTIALS, scratch_of
-from glimmr.stores.turns import FleetTurns
 
 _WHAT = {
     "database_url": "the PostgreSQL all its processes share",
@@ -68,16 +56,6 @@ def database(settings: Settings, **how: Any) -> Database:
         return Database(sqlite_url(settings.data / "glimmr.sqlite"), **how)
     with _installed("GLIMMR_DATABASE_URL"):
         return Database(settings.database_url, **how)
-
-
-def blobs(settings: Settings) -> Blobs:
-    """Where bytes are kept."""
-    return Blobs(_shelf(settings, "blobs"), settings.store_timeout_seconds)
-
-
-def lake(settings: Settings) -> Lake:
-    """Where the price table is."""
-    return Lake(_shelf(settings, "lake"), settings.store_timeout_seconds)
 
 
 def must_be_mounted(settings: Settings) -> None:
@@ -130,49 +108,6 @@ def _installed(name: str) -> Generator[None]:
         yield
     except ModuleNotFoundError as error:
         raise UsageError(f"{name} needs what is not installed ({error.name}): glimmr[fleet]") from None
-
-
-@contextmanager
-def hosts(settings: Settings, database: Database) -> Generator[Hosts]:
-    """What is known of the hosts that are asked; in a fleet all processes count as one."""
-    book = HostBook(database)
-    known = partial(Hosts, book=book, scale=settings.retry_scale, crawl_delay_seconds=settings.crawl_delay_seconds)
-    if not is_fleet(settings):
-        yield known(LocalPoliteness(settings.connections_per_host))
-        return
-    with closing(FleetTurns(database, settings.connections_per_host, f"{socket.gethostname()}-{os.getpid()}")) as turns:
-        yield known(turns)
-
-
-@contextmanager
-def own_scratch(settings: Settings) -> Generator[Path]:
-    """A scratch folder of this process alone, gone afterwards; those that dead processes left are swept away."""
-    root = scratch_of(settings)
-    mine = root / f"{socket.gethostname()}-{os.getpid()}"
-    lock = FolderLock.take(mine)
-    if lock is None:
-        raise UsageError(f"another process works in {mine}: name another folder with --data")
-    with lock:
-        for other in root.iterdir():
-            if other.is_dir() and not other.is_symlink() and other not in (mine, root / PARTIALS):
-                _sweep(other)
-        try:
-            yield mine
-        finally:
-            shutil.rmtree(mine, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    lock = FolderLock.take(folder)
-    if lock is not None:
-        with lock:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _shelf(settings: Settings, name: str) -> str | Path:
-    if not is_fleet(settings):
-        return settings.data / name
-    return f"{settings.store_url.rstrip('/')}/{name}"
 
 
 def _names(settings_names: list[str]) -> str:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from glimmr import fleet
+from glimmr import fleet, shared
 from glimmr.errors import UsageError
 from glimmr.jobs.job import Terms
 from glimmr.settings import Settings
+from glimmr.steps import ROOMS
 from glimmr.stores import alerts as book
 from glimmr.stores.database import Database
 from glimmr.watch import crash_points
@@ -22,7 +23,6 @@ from glimmr.watch.lookout import Lookout, standing
 from glimmr.watch.notice import trial
 from glimmr.watch.redaction import Redactor
 
-_STEPS = ("scan", "download", "parse", "publish")  # what waits for its schedule waits for nobody
 _LIMIT_SECONDS = 5.0
 _FRESH_SECONDS = 5.0
 _MOST_PAST = 50
@@ -150,10 +150,10 @@ def _checkup(settings: Settings, database: Database, limit_seconds: float) -> Ch
     terms, carrier = _terms(settings), "redis" if settings.redis_url else "database"
     asked: dict[str, Callable[[], Seen]] = {
         "database": partial(stores.database, database),
-        "blobs": partial(stores.blobs, fleet.blobs(quick)),
-        "lake": partial(stores.lake, fleet.lake(quick)),
-        "engine": partial(work.engine, database, _STEPS, terms, carried_by=carrier),
-        "workers": partial(work.workers, database, _STEPS, terms),
+        "blobs": partial(stores.blobs, shared.blobs(quick)),
+        "lake": partial(stores.lake, shared.lake(quick)),
+        "engine": partial(work.engine, database, ROOMS, terms, carried_by=carrier),
+        "workers": partial(work.workers, database, ROOMS, terms),
         "queues": partial(work.queues, database),
         "jobs": partial(work.jobs, database),
         "files": partial(work.files, database),

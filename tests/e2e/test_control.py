@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.jobs import ledger
 from glimmr.pipeline.scan_job import scan_job
 from glimmr.settings import Settings
@@ -75,10 +75,10 @@ class Serving:
         return line.glimmr(*words, "--data", self.data, env=self.env, exit_code=exit_code).stdout
 
     def jobs(self, **equal: str) -> list[dict[str, Any]]:
-        return app.jobs(Settings(data=self.data), 100, **equal)
+        return looking.jobs(Settings(data=self.data), 100, **equal)
 
     def job(self, step: str) -> dict[str, Any]:
-        return app.job(Settings(data=self.data), self.jobs(step=step)[0]["id"])
+        return looking.job(Settings(data=self.data), self.jobs(step=step)[0]["id"])
 
     def is_running(self, step: str) -> bool:
         return any(job["state"] == "running" for job in self.jobs(step=step))
@@ -111,13 +111,16 @@ def test_a_parsing_is_cancelled_and_put_again_while_its_worker_goes_on(server: H
         told = serving.tell("job", str(running["id"]))
         assert "cancelled operator" in told
         assert "cancelled by an operator" in told
-        files = {file["outcome"] for file in app.status(Settings(data=serving.data))["outcomes"]}
+        files = {file["outcome"] for file in looking.status(Settings(data=serving.data))["outcomes"]}
         assert files == {"cancelled", "ok"}
 
         serving.tell("pause", "parse")
         assert "parse is paused" in serving.tell("status")
         assert serving.tell("retry", "--outcome", "cancelled") == "put again: 1 (1 parse); waiting no longer: 0\n"
-        assert {file["state"] for file in app.status(Settings(data=serving.data))["outcomes"]} == {"working", "done"}
+        assert {file["state"] for file in looking.status(Settings(data=serving.data))["outcomes"]} == {
+            "working",
+            "done",
+        }
         assert serving.job("parse")["paused"]
         serving.tell("resume", "parse")
         until(lambda: serving.is_running("parse"))

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.jobs import ledger
 from glimmr.settings import Settings
 from tests.support import line
@@ -30,7 +30,7 @@ def run(settings: Settings, shop: Shop, *paths: str) -> dict[tuple[str, str], in
 
 
 def stand(settings: Settings) -> dict[tuple[str, str], int]:
-    return {(row["state"], row["outcome"]): row["files"] for row in app.status(settings)["outcomes"]}
+    return {(row["state"], row["outcome"]): row["files"] for row in looking.status(settings)["outcomes"]}
 
 
 def test_a_download_that_failed_is_done_again_and_its_file_is_working_meanwhile(shop: Shop, settings: Settings) -> None:
@@ -63,7 +63,7 @@ def test_a_publishing_that_was_cancelled_is_done_again(shop: Shop, settings: Set
     assert stand(settings) == {("done", "cancelled"): 1}
     assert app.again(settings, step="publish", state="cancelled").put == Counter(publish=1)
     assert stand(settings) == {("working", "cancelled"): 1}
-    app.pause(settings, "publish", paused=False)
+    looking.pause(settings, "publish", paused=False)
     assert run(settings, shop) == {("done", "ok"): 1}
     assert shop.asked == ["/a"]
 

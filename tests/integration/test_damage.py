@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app
+from glimmr import app, shared
 from glimmr.errors import StorageFault
 from glimmr.settings import Settings, load
 from glimmr.stores.lake import Lake
@@ -128,6 +128,6 @@ def test_a_question_that_meets_a_damaged_object_is_told_to_run_again(
     damage(first(data / "lake" / "charges"))
     with (
         pytest.raises(StorageFault, match="glimmr worker --drain"),
-        app.price_table_of(settings_of(data)) as table,
+        shared.price_table(settings_of(data)) as table,
     ):
         table.sql("SELECT sum(gross_charge) FROM charges")

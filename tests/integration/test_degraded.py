@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking, shared
 from glimmr.errors import DatabaseFault, StorageFault
 from glimmr.settings import Settings, load
 from tests.support import line
@@ -31,12 +31,12 @@ def work(settings: Settings, shop: Shop, *paths: str) -> None:
 
 
 def charges(settings: Settings) -> int:
-    with app.price_table_of(settings) as prices:
+    with shared.price_table(settings) as prices:
         return prices.sql("SELECT count(*) FROM charges").rows[0][0]
 
 
 def outcomes(settings: Settings) -> dict[str, int]:
-    return {row["outcome"]: row["files"] for row in app.status(settings)["outcomes"]}
+    return {row["outcome"]: row["files"] for row in looking.status(settings)["outcomes"]}
 
 
 def test_prices_are_answered_while_the_database_is_away(
@@ -47,9 +47,9 @@ def test_prices_are_answered_while_the_database_is_away(
         work(settings, shop, "/a")
         server.stop()
         assert charges(settings) == 20
-        with app.price_table_of(settings) as prices:
+        with shared.price_table(settings) as prices:
             assert prices.sql("SELECT count(*) FROM files").rows == [(1,)]
-        with pytest.raises(DatabaseFault), app.top(settings) as look:
+        with pytest.raises(DatabaseFault), looking.top(settings) as look:
             look()
         server.start()
         assert outcomes(settings) == {"ok": 1}
@@ -63,10 +63,10 @@ def test_orders_are_taken_while_the_store_is_away_and_what_was_ordered_is_done_w
     store = tmp_path / "store"
     store.rename(tmp_path / "away")
     assert outcomes(settings) == {"ok": 1, "gone": 1}
-    assert app.jobs(settings, 100, state="dead")
-    app.pause(settings, "publish", paused=True)
-    assert app.status(settings)["paused"] == ["publish"]
-    app.pause(settings, "publish", paused=False)
+    assert looking.jobs(settings, 100, state="dead")
+    looking.pause(settings, "publish", paused=True)
+    assert looking.status(settings)["paused"] == ["publish"]
+    looking.pause(settings, "publish", paused=False)
     assert app.again(settings, outcome="gone").put == Counter(download=1)
     with pytest.raises(StorageFault, match=r"the store .* is not there: mount it"):
         charges(settings)
@@ -82,12 +82,12 @@ def test_without_any_worker_orders_are_taken_and_prices_answered_and_the_next_on
 ) -> None:
     settings = of_a_fleet(tmp_path, postgresql, shop)
     work(settings, shop, "/a", "/none")
-    with app.top(settings) as look:
+    with looking.top(settings) as look:
         assert look()["workers"] == []
     assert app.again(settings, outcome="gone").put == Counter(download=1)
-    assert app.prioritize(settings, 10, step="download") == Counter(download=1)
+    assert looking.prioritize(settings, 10, step="download") == Counter(download=1)
     assert charges(settings) == 20
-    (waiting,) = app.jobs(settings, 100, state="ready")
+    (waiting,) = looking.jobs(settings, 100, state="ready")
     assert (waiting["step"], waiting["priority"]) == ("download", 10)
     shop.files["/none"] = table(5)
     work(settings, shop)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.errors import UsageError
 from glimmr.model import Found, Hospital
 from glimmr.parse import parse
@@ -39,7 +39,7 @@ def run(settings: Settings, shop: Shop, *paths: str, refresh: bool = False) -> d
     listed = line.write_list(settings.data.parent / "list.csv", rows)
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=refresh, stop=asyncio.Event()))
-    return app.status(settings)
+    return looking.status(settings)
 
 
 def summary_of(settings: Settings, asked: list[tuple[str, str]]) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def test_bytes_that_vanished_before_they_were_read_are_brought_home_again(shop: 
 
         parts.blobs.holds = lose_once  # pyright: ignore[reportAttributeAccessIssue]
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
-    assert ended(app.status(settings)) == {("ok", ""): 1}
+    assert ended(looking.status(settings)) == {("ok", ""): 1}
     assert shop.asked == ["/a", "/a"]
 
 
@@ -209,7 +209,7 @@ def test_bytes_that_changed_on_the_shelf_are_not_read_but_brought_home_again(sho
 
         parts.blobs.holds = change_once  # pyright: ignore[reportAttributeAccessIssue]
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
-    assert ended(app.status(settings)) == {("ok", ""): 1}
+    assert ended(looking.status(settings)) == {("ok", ""): 1}
     assert shop.asked == ["/a", "/a"]
     assert (settings.data / "blobs" / asked[0]).read_bytes() == table(20)
     with closing(sqlite3.connect(settings.data / "glimmr.sqlite")) as database:
@@ -288,7 +288,7 @@ def test_a_shrunk_file_has_one_finding_however_often_it_is_doubted(shop: Shop, s
     shop.files["/a"] = table(3)
     run(settings, shop, "/a", refresh=True)
     assert _findings(settings, "GL-SHRINK") == 1
-    (troubled,) = app.status(settings)["troubled"]
+    (troubled,) = looking.status(settings)["troubled"]
     assert "a second time" in troubled["message"]
 
 
@@ -319,7 +319,7 @@ def test_a_database_without_a_schema_is_nothing_yet(settings: Settings) -> None:
     settings.data.mkdir()
     (settings.data / "glimmr.sqlite").touch()
     with pytest.raises(UsageError, match="there is nothing in"):
-        app.status(settings)
+        looking.status(settings)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.errors import DiskFull, StorageFault, UsageError
 from glimmr.jobs import selection
 from glimmr.settings import Settings, load
@@ -56,7 +56,7 @@ def test_a_file_that_grew_on_another_disk_is_published_and_only_what_is_ours_is_
     with app.working(settings) as parts:
         assert parts.partials.is_relative_to(elsewhere)
         asyncio.run(app.walk(parts, listed(tmp_path, shop), refresh=False, stop=asyncio.Event()))
-    told = app.status(settings)
+    told = looking.status(settings)
     assert told["counts"]["published"] == 1
     assert told["scratch"]["folder"] == str(ours)
     assert told["scratch"]["free_bytes"] > 0
@@ -83,7 +83,7 @@ def test_no_hospital_is_asked_while_scratch_is_gone_and_status_and_doctor_say_so
         asyncio.run(until_handed_back())
     assert shop.asked == []
     assert not (tmp_path / "disk").exists()
-    told = app.status(settings)
+    told = looking.status(settings)
     assert "GLIMMR_SCRATCH" in told["scratch"]["fault"]
     assert [(held["step"], held["jobs"]) for held in told["held_up"]] == [("download", 1)]
     assert "GLIMMR_SCRATCH" in told["held_up"][0]["message"]
@@ -98,7 +98,7 @@ def test_no_hospital_is_asked_while_scratch_is_gone_and_status_and_doctor_say_so
     shop.files["/a"] = table(20)
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [], refresh=False, stop=asyncio.Event()))
-    assert app.status(settings)["counts"]["published"] == 1
+    assert looking.status(settings)["counts"]["published"] == 1
 
 
 def test_a_scratch_that_cannot_be_used_is_said_before_any_work(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.settings import load
 from tests.support import line
 from tests.support.http_server import HttpServer, answer, head, raw, redirect
@@ -46,7 +46,7 @@ def test_no_log_report_table_or_database_shows_a_token(tmp_path: Path) -> None:
             *(line.glimmr("logs", number, "--data", data, env=env) for number in ("2", "3", "4")),
         ]
     settings = load(data=data, min_free_bytes=1)
-    status, jobs = app.status(settings), app.jobs(settings, 1000)
+    status, jobs = looking.status(settings), looking.jobs(settings, 1000)
     assert status["counts"]["published"] >= 2
     assert {row["outcome"] for row in status["outcomes"]} >= {"ok", "gone", "blocked", "unreachable", "unsafe"}
     wanted, _ = app.dry_run(settings, [("listing", str(listed))], None)

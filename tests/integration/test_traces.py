@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from glimmr import app, events
+from glimmr import app, events, looking
 from glimmr.jobs import ledger
 from glimmr.settings import Settings
 from tests.support import line
@@ -39,7 +39,7 @@ def run(settings: Settings, shop: Shop, *paths: str, paused: str = "", refresh: 
     with app.working(settings) as parts:
         parts.database.write(lambda connection: ledger.pause(connection, "parse", paused=paused == "parse"))
         asyncio.run(app.walk(parts, asked, refresh=refresh, stop=asyncio.Event()))
-    return {row["outcome"]: row["files"] for row in app.status(settings)["outcomes"]}
+    return {row["outcome"]: row["files"] for row in looking.status(settings)["outcomes"]}
 
 
 def one(spans: list[Taken], name: str) -> Taken:
@@ -147,4 +147,4 @@ def test_a_collector_that_is_away_or_deaf_costs_no_work(
             asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=False, stop=asyncio.Event()))
             worked = time.monotonic()
         assert time.monotonic() - worked < 9, "it does not keep its process from going home"
-    assert {row["outcome"]: row["files"] for row in app.status(settings)["outcomes"]} == {"ok": 1}
+    assert {row["outcome"]: row["files"] for row in looking.status(settings)["outcomes"]} == {"ok": 1}

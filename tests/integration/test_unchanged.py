@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.jobs.endings import finish
 from glimmr.pipeline.upkeep_step import UpkeepStep, upkeep_job
 from glimmr.settings import Settings, load
@@ -43,7 +43,7 @@ def visit(settings: Settings, server: HttpServer, *paths: str) -> dict[str, Any]
     listed = line.write_list(settings.data.parent / "list.csv", rows)
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=True, stop=asyncio.Event()))
-    return app.status(settings)
+    return looking.status(settings)
 
 
 def ended(status: dict[str, Any]) -> dict[tuple[str, str], int]:

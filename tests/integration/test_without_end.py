@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app
+from glimmr import app, looking
 from glimmr.settings import Settings, load
 from glimmr.stores.blobs import Blobs
 from tests.integration.test_short_bodies import FILES
@@ -43,7 +43,7 @@ def visit(settings: Settings, server: HttpServer, *scripts: Script) -> tuple[set
     with app.working(settings) as parts:
         asyncio.run(app.walk(parts, [("listing", str(listed))], refresh=True, stop=asyncio.Event()))
     asked = [path for path in server.paths() if path != "/robots.txt"]
-    return {(row["outcome"], row["reason"]) for row in app.status(settings)["outcomes"]}, asked
+    return {(row["outcome"], row["reason"]) for row in looking.status(settings)["outcomes"]}, asked
 
 
 def kept(settings: Settings) -> set[str]:

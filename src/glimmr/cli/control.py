@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from glimmr.cli import show
-from glimmr.cli.look import REASONS, STATES, STEPS, AsJson, Data
+from glimmr.cli.look import REASONS, STATES, AsJson, Data
 from glimmr.errors import UsageError
 from glimmr.outcomes import Outcome
+from glimmr.steps import STEPS
 
 _Step = Annotated[str, typer.Argument(metavar="STEP", help="scan, download, parse, publish or upkeep.")]
 _Ids = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Jobs by their ids (`glimmr jobs`).")]
@@ -52,10 +53,10 @@ def prioritize(
 
     The jobs that follow them, and those that run, have the same priority: a file is parsed and published first, too.
     """
-    from glimmr import app
+    from glimmr import looking
 
     settings, meant = _order(data, ids, everything, step=step, state=state, outcome=outcome, reason=reason, host=host)
-    told = app.prioritize(settings, to, **meant)
+    told = looking.prioritize(settings, to, **meant)
     if as_json:
         show.as_json({"prioritized": told})
         return
@@ -118,21 +119,21 @@ def retry(
 
 
 def _pause(step: str, data: Data, *, paused: bool) -> None:
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load, one_of
 
     one_of("STEP", step, STEPS)
-    app.pause(load(data=data), step, paused=paused)
+    looking.pause(load(data=data), step, paused=paused)
 
 
 def _order(data: Data, ids: list[int] | None, everything: bool, **equal: str | None) -> tuple[Any, dict[str, Any]]:
     """The settings, and which jobs are meant. Raises UsageError also when one of the ids is no job's."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
 
     meant = _meant(ids, everything, **equal)
     settings = load(data=data)
-    if unknown := app.unknown_jobs(settings, meant["ids"]):
+    if unknown := looking.unknown_jobs(settings, meant["ids"]):
         raise UsageError(f"there is no job {', '.join(map(str, unknown))}: `glimmr jobs` lists them")
     return settings, meant
 

@@ -1,7 +1,7 @@
 """`glimmr coverage`: how many of the hospitals that must publish are covered, per state."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -15,13 +15,12 @@ def coverage(data: Data = None, as_json: AsJson = False) -> None:
 
     Of those on the roster the exempt ones (federal and tribal) need not publish; all other columns count the rest.
     """
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
-    from glimmr.pipeline.parts import utcnow
     from glimmr.watch import coverage as covered
 
-    with app.looking(load(data=data)) as database:
-        told = database.read(lambda connection: covered.coverage(connection, utcnow().date()))
+    with looking.into(load(data=data)) as database:
+        told = database.read(lambda connection: covered.coverage(connection, datetime.now(UTC).date()))
     if as_json:
         show.as_json(told)
         return

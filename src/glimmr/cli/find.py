@@ -29,7 +29,7 @@ def find(
 
     Exit 0: one was found. 1: none was, near misses are named. 2: wrong usage.
     """
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
     from glimmr.errors import UsageError
     from glimmr.scan.places import place_code
@@ -45,7 +45,7 @@ def find(
         ids = [one["hospital_id"] for one in found["hospitals"]]
         return found | ({"why": finding.explain(connection, ids, settings.sources)} if why else {})
 
-    with app.looking(settings) as database:
+    with looking.into(settings) as database:
         told = database.read(ask)
     if as_json:
         show.as_json(told)

@@ -1,6 +1,7 @@
 """`glimmr hospitals` and `glimmr hospital`: who there is, and all that is known of one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -24,13 +25,13 @@ def hospitals(
     as_json: AsJson = False,
 ) -> None:
     """List hospitals: how many files each has, how its best one ended, and the date that file gives itself."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
     from glimmr.scan.places import place_code
     from glimmr.watch.hospitals import listing
 
     place = place_code(state) if state else None
-    with app.looking(load(data=data)) as database:
+    with looking.into(load(data=data)) as database:
         told = database.read(lambda connection: listing(connection, place, missing_file=missing_file, limit=limit))
     if as_json:
         show.as_json(told)
@@ -56,13 +57,12 @@ def hospital(
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a hospital: who said what, its files and how they ended, their dates and history."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
-    from glimmr.pipeline.parts import utcnow
     from glimmr.watch.hospitals import one
 
-    with app.looking(load(data=data)) as database:
-        told = database.read(lambda connection: one(connection, wanted, utcnow().date()))
+    with looking.into(load(data=data)) as database:
+        told = database.read(lambda connection: one(connection, wanted, datetime.now(UTC).date()))
     if as_json:
         show.as_json(told)
         return

@@ -21,11 +21,11 @@ def logs(
 
     The lines are those of this host's GLIMMR_LOG_FILE; without one (and of other hosts) only the runs are shown.
     """
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
 
     settings = load(data=data)
-    facts = app.job(settings, job_id)
+    facts = looking.job(settings, job_id)
     lines = list(_lines(settings.log_file, job_id)) if settings.log_file else []
     if as_json:
         show.as_json({"job": facts, "lines": lines})

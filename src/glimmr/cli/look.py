@@ -7,8 +7,8 @@ import typer
 
 from glimmr.cli import show
 from glimmr.outcomes import MEANINGS, Outcome
+from glimmr.steps import STEPS
 
-STEPS = ("scan", "download", "parse", "publish", "upkeep")
 STATES = ("ready", "running", "done", "dead", "cancelled")
 
 REASONS = sorted(set[str]().union(*(meaning.reasons for meaning in MEANINGS.values())) - {""})
@@ -27,10 +27,10 @@ FromList = Annotated[
 
 def status(data: Data = None, as_json: AsJson = False) -> None:
     """Say what is known, how the files ended, and what is going on."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
 
-    facts = app.status(load(data=data))
+    facts = looking.status(load(data=data))
     if as_json:
         show.as_json(facts)
         return
@@ -86,7 +86,7 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs: what they do, how far they are, how they ended."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load, one_of
 
     one_of("--step", step, STEPS)
@@ -94,7 +94,7 @@ def jobs(
     one_of("--outcome", outcome, [known.value for known in Outcome])
     one_of("--reason", reason, REASONS)
     settings = load(data=data)
-    listed = app.jobs(settings, limit, step=step, state=state, outcome=outcome, reason=reason, host=host)
+    listed = looking.jobs(settings, limit, step=step, state=state, outcome=outcome, reason=reason, host=host)
     if as_json:
         show.as_json(listed)
         return

@@ -18,10 +18,10 @@ def job(
     as_json: AsJson = False,
 ) -> None:
     """Show one job: what it does, where it stands and why, and its attempts with worker, time, end and traceback."""
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
 
-    facts = app.job(load(data=data), job_id)
+    facts = looking.job(load(data=data), job_id)
     if as_json:
         show.as_json(facts)
         return

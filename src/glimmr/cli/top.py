@@ -37,11 +37,11 @@ def top(
     (exit 0). Where standard output is no terminal or one that nothing can be drawn on (TERM=dumb), and with --json, it
     looks once.
     """
-    from glimmr import app
+    from glimmr import looking
     from glimmr.cli.options import load
 
     console = Console(highlight=False)
-    with app.top(load(data=data)) as look:
+    with looking.top(load(data=data)) as look:
         if as_json:
             show.as_json(look())
         elif once or not console.is_terminal or console.is_dumb_terminal:

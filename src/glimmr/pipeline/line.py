@@ -24,13 +24,8 @@ from glimmr.pipeline.publish_step import PublishStep
 from glimmr.pipeline.scan_step import ScanStep
 from glimmr.pipeline.upkeep_step import UpkeepStep, check_schedules, keep_schedules
 from glimmr.settings import Settings
+from glimmr.steps import BY_THE_CLOCK, ROOMS
 from glimmr.stores.database import Connection
-
-ROOMS = ("scan", "download", "parse", "publish")
-"""The steps in which prices walk, in their order."""
-_BY_THE_CLOCK = ("upkeep",)
-STEPS = (*ROOMS, *_BY_THE_CLOCK)
-"""All steps, in the order in which they are told."""
 
 
 def steps(parts: Parts) -> dict[str, Step]:
@@ -81,7 +76,7 @@ async def _work(
         await asyncio.to_thread(lambda: parts.lake.sweep(keep=spared(parts)))
 
     def begin(connection: Connection) -> None:
-        ledger.heed_the_clock(connection, but=_BY_THE_CLOCK)
+        ledger.heed_the_clock(connection, but=BY_THE_CLOCK)
         ledger.enqueue(connection, seeds)
         if "upkeep" in slots:
             keep_schedules(connection, settings)
@@ -100,7 +95,7 @@ async def _work(
         alone=parts.alone,
         version=__version__,
         invariants=invariants(parts),
-        unrung=_BY_THE_CLOCK,
+        unrung=BY_THE_CLOCK,
         memory_bytes=memory_bytes,
         beside=beside,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app, fleet, watching
+from glimmr import app, fleet, looking, watching
 from glimmr.errors import UsageError
 from glimmr.scan.sources.listing import check_list
 from glimmr.settings import Settings
@@ -82,7 +82,7 @@ def test_looking_into_a_folder_in_which_nothing_can_be_written_is_refused(
         pass
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write everywhere
     with pytest.raises(UsageError, match=r"ask as its owner.*`prices` and `sql`"):
-        app.status(settings)
+        looking.status(settings)
     owner = (tmp_path / "data").stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(UsageError, match=r"another user's.*GLIMMR_OPS_ADDRESS"):

@@ -148,6 +148,23 @@ def test_help_needs_none_of_what_is_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_what_only_looks_into_the_database_needs_nothing_of_the_line(tmp_path: Path) -> None:
+    with app.working(Settings(data=tmp_path / "data", min_free_bytes=0)):
+        pass
+    heavy = ("pyarrow", "duckdb", "deltalake", "obstore", "numpy", "psutil")
+    code = f"""
+import sys
+from glimmr.cli.main import app
+from typer.testing import CliRunner
+asked = ("status", "jobs", "hospitals", "find x", "hospital 470001", "coverage", "pause parse")
+print([CliRunner().invoke(app, [*words.split(), "--data", sys.argv[1]]).exit_code for words in asked])
+print([name for name in {heavy} if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 0, 0, 1, 1, 0, 0]\n[]\n"
+
+
 def test_a_column_that_looks_like_markup_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     show.as_table(("[/v2]", "[red]x"), [("[bold]a", "b")])
     told = capsys.readouterr().out
