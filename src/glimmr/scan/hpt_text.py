@@ -3,6 +3,7 @@
 Source: CMS, TXT file specification (45 CFR 180.50(d)(6)): five keys per location and price file.
 """
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _MOST_PROSE = 1000  # lines below one value that are looked at
 _LONGEST_VALUE = 1000  # characters of a name
 
 CODES: dict[str, tuple[str, str]] = {
+    "HPT-HTML": ("warning", "the file is a web page; the records are those in its text"),
     "HPT-ENCODING": ("info", "the text is not UTF-8, or begins with a byte order mark"),
     "HPT-KEY": ("info", "a key is not written as CMS writes it: lower case, with hyphens, at the start of a line"),
     "HPT-NO-NAME": ("error", "a record has no location-name"),
@@ -49,16 +51,22 @@ _FIRST = "location-name"
 _KEY = re.compile(
     "(?:" + "|".join(f"({_JOINT.join(words)})" for words in _KEYS.values()) + ")"
     "(?:s|\\(s\\))?(?:" + _JOINT + "[0-9]{1,3})?[ \\t\u00a0\"'\u201c\u201d\u2019*`_]{0,4}[:\uff1a]"
-    # With `=` only at the start of a line: addresses are full of it.
-    "|(?m:^)[ \\t]{0,8}(?:" + "|".join(f"({_JOINT.join(words)})" for words in _KEYS.values()) + ")[ \\t]{0,8}=",
+    # With `=` or a tabulator only at the start of a line: addresses are full of the one, tables of the other.
+    "|(?m:^)[ \\t>*#\u2022\\d.)\"'-]{0,8}(?:" + "|".join(f"({_JOINT.join(words)})" for words in _KEYS.values()) + ")"
+    "[ \"'*`]{0,4}(?:[ \\t]{0,8}=|\\t(?!\\s*(?:source|mrf|contact|location)\\b))",
     re.IGNORECASE,
 )
 _NAMES = (*_KEYS, *_KEYS)
-_BREAKS = re.compile("\r\n?|[\v\f\u2028\u2029]")
+_BREAKS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _TAGS = re.compile("</?(?:br|p|div|span|pre|li|ul|ol|b|strong|em|font|td|tr)\\b[^<>]{0,400}>", re.IGNORECASE)
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff\0]")
+# What is no text of a web page, and its tags but for where its links lead.
+_NO_TEXT = re.compile("<!--.*?(?:-->|\\Z)|<(script|style)\\b.*?(?:</\\1\\b|\\Z)", re.IGNORECASE | re.DOTALL)
+_NO_LINK = re.compile("<!?/?(?!a\\s)[a-z][^<>]{0,2000}>", re.IGNORECASE)
+_ENTITY = re.compile("&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff\0\x1a]")
 # Marks that stand right before the next key on the same line are that key's.
 _OPENS = re.compile("(?:[\"'\u201c\u2018_`({\\[]|\\*\\*){1,4}\\Z")
+_ESCAPED_SPACE = re.compile(r"(?:\\[rnt])+")
 _ESCAPED = re.compile(r"\\u((?![dD][89a-fA-F])[0-9a-fA-F]{4})")
 _EMAIL = re.compile(r"[^\s@<>\"'“”(),;:]{1,64}@[^\s@<>\"'“”(),;:]{1,253}")
 _CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(128, 160)}
@@ -114,19 +122,25 @@ class _Odd:
 def read_hpt(data: bytes) -> HptText:
     """Read a cms-hpt.txt. Never fails: what cannot be read has a verdict, what is odd a finding."""
     kind = sniff(data[:HEAD_BYTES], len(data))
-    if kind in (Kind.HTML, Kind.EMPTY) or not data.strip():
-        return HptText("html" if kind is Kind.HTML else "empty")
+    if kind is Kind.EMPTY or not data.strip():
+        return HptText("empty")
     odd = _Odd()
-    fields = list(_fields(_text(data, odd), odd))
+    text = _text(data, odd)
+    if kind is Kind.HTML:
+        odd.note("HPT-HTML", 1)
+        text = _NO_LINK.sub("\n", _NO_TEXT.sub("\n", text))
+    fields = list(_fields(_plain(text), odd))
     told = (record for names, group in _groups(fields, odd) for record in _records(names, group, odd))
     records = tuple(islice(told, MOST_RECORDS))
     if next(told, None) is not None:
         odd.note("HPT-TOO-LONG", fields[-1].line, value=f"over {MOST_RECORDS:,} records")
+    if kind is Kind.HTML and not any(one.location_name and one.mrf_url for one in records):
+        return HptText("html")  # what is served for a file that is missing
     return HptText("hpt" if records else "no_records", records, odd.findings())
 
 
 def _text(data: bytes, odd: _Odd) -> str:
-    """The text, a line feed between its lines, without marks, tags and what nobody sees."""
+    """The text as it is written, as much of it as is read."""
     head, utf16 = data[:MOST_BYTES], utf16_encoding(data)
     if utf16:
         text, is_utf8 = head[: len(head) & ~1].decode(utf16, "replace"), False
@@ -140,10 +154,18 @@ def _text(data: bytes, odd: _Odd) -> str:
         starts = [match.start() for match in _KEY.finditer(text) if _key(match) == _FIRST]
         text = text[: starts[-1]] if starts else text
         odd.note("HPT-TOO-LONG", text.count("\n") + 1, value=f"{len(data):,} bytes")
-    # "Â" and a no-break space is one whose UTF-8 somebody took for Latin-1.
-    text = _INVISIBLE.sub("", _BREAKS.sub("\n", text.replace("Â\u00a0", " ")))
+    return text
+
+
+def _plain(text: str) -> str:
+    """A text with a line feed between its lines, without marks, tags and what nobody sees."""
     if "\\" in text:  # as JSON writes it
         text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text.replace("\\/", "/"))
+        if "\n" not in text.strip():  # all of it is one text of JSON
+            text = _ESCAPED_SPACE.sub("\n", text)
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    # "Â" and a no-break space is one whose UTF-8 somebody took for Latin-1.
+    text = _INVISIBLE.sub("", _BREAKS.sub("\n", text.replace("Â\u00a0", " ")))
     return _TAGS.sub("\n", text)
 
 
@@ -238,7 +260,7 @@ def _first_line(one: _Field) -> str:
 def _rest(one: _Field) -> Iterator[tuple[int, str]]:
     """The lines below a value that are no part of it."""
     for number, text in islice(_lines(one.value, one.line), 1, _MOST_PROSE):
-        if not (one.key.endswith("-url") and addresses(text)):
+        if not (one.key.endswith("-url") and addresses(text, below=True)):
             yield number, text
 
 

@@ -70,6 +70,30 @@ def test_a_file_as_cms_says_is_read_whole_and_nothing_is_odd() -> None:
         ("/files/a.csv", ["/files/a.csv"]),
         ("files/a b.csv", ["files/a b.csv"]),
         ("//cdn.example/a.csv", ["//cdn.example/a.csv"]),
+        ("h.example/a.csv (CSV)", ["h.example/a.csv"]),
+        ("h.example/a.csv updated 1/1/2026", ["h.example/a.csv"]),
+        ("“h.example/a.csv” (CSV)", ["h.example/a.csv"]),
+        ("Please see (h.example:8443/a.csv)", ["h.example:8443/a.csv"]),
+        ("h.example/a.csv, h.example/b", ["h.example/a.csv", "h.example/b"]),
+        ("\n- h.example/a.csv\n- h.example/b.csv", ["h.example/a.csv", "h.example/b.csv"]),
+        ("a.csv (CSV)\n/b.csv", ["a.csv", "/b.csv"]),
+        ("`https://h.example/a` (CSV)", ["https://h.example/a"]),
+        ("„https://h.example/a“", ["https://h.example/a"]),
+        ("«https://h.example/a»", ["https://h.example/a"]),
+        ('"[https://h.example/a](https://h.example/a)"', ["https://h.example/a"]),
+        ("https://https://h.example/a.csv", ["https://h.example/a.csv"]),
+        ("https://h.example/a \u2022 ", ["https://h.example/a"]),
+        ("https://h.example/a&#39;b&#x2019;s.csv", ["https://h.example/a'b\u2019s.csv"]),
+        ("https://h.example/Our Prices/all in one/", ["https://h.example/Our Prices/all in one/"]),
+        ("https://h.example/a updated 1/1/2026", ["https://h.example/a"]),
+        ("soon/later this year", []),
+        ("https://h.example/a and https://h.example/b", ["https://h.example/a", "https://h.example/b"]),
+        ("https://h.example/a For questions visit https://h.example/help", ["https://h.example/a"]),
+        ("/a\n\nFor questions visit https://h.example/help", ["/a"]),
+        ("https://h.example/a.csv\n# see https://www.cms.gov/hpt", ["https://h.example/a.csv"]),
+        ("https://h.example/a.csv\n<!-- made by https://tool.example/ -->", ["https://h.example/a.csv"]),
+        ("https://h.example/a.csv\nas JSON: https://h.example/b.json", ["https://h.example/a.csv", "https://h.example/b.json"]),
+        ("Inpatient: h.example/a.csv\nOutpatient: h.example/b.csv", ["h.example/a.csv", "h.example/b.csv"]),
         ("coming soon", []),
         ("N/A", []),
         ("call us at 555 0100", []),
@@ -152,10 +176,47 @@ def test_an_empty_file_says_so(text: str) -> None:
     assert not read(text).records
 
 
-@pytest.mark.parametrize("start", ["<!DOCTYPE html><html>", "\ufeff\n<html>", "<script>x</script>", "<p>"])
-def test_a_web_page_is_no_hpt_file_whatever_it_says(start: str) -> None:
-    said = read(start + "location-name: A<br>mrf-url: https://h.example/a.csv")
-    assert (said.verdict, said.records) == ("html", ())
+RECORD = "<h1>location-name: Women &amp; Children&#39;s</h1>mrf-url: <a href='https://h.example/a.csv'>CSV</a><br>"
+
+
+@pytest.mark.parametrize("start", ["<!DOCTYPE html><html><body><pre>", "\ufeff\n<html>", "<script>x</script>", "<p>"])
+def test_the_records_in_a_web_page_are_read_and_the_page_is_told(start: str) -> None:
+    said = read(f"{start}{RECORD}</p>")
+    assert [(r.location_name, r.mrf_url) for r in said.records] == [("Women & Children's", "https://h.example/a.csv")]
+    assert codes(said)["HPT-HTML"] == 1
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["Not found", "location-name: A", "mrf-url: /a.csv", f"<script>'{RECORD}'</script>", f"<!-- {RECORD} -->"],
+)
+def test_a_web_page_without_a_whole_record_is_what_is_served_for_a_missing_file(inside: str) -> None:
+    said = read(f"<!DOCTYPE html><html><body>{inside}</body></html>")
+    assert (said.verdict, said.records, said.findings) == ("html", (), ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["- location-name = A", '"location-name"="A"', "1. location-name\tA", "location-name\tA", "> Location Name = A"],
+)
+def test_a_key_without_a_colon_is_one_at_the_start_of_a_line(line: str) -> None:
+    assert pairs(f"{line}\nmrf-url\thttps://h.example/a.csv\n") == [("A", "https://h.example/a.csv")]
+
+
+def test_a_row_of_keys_is_no_record() -> None:
+    assert not read("location-name\tsource-page-url\tmrf-url\nA\thttps://h.example\thttps://h.example/a.csv").records
+
+
+def test_a_file_that_is_one_text_of_json_is_read() -> None:
+    text = "location-name: A\\nmrf-url: https:\\/\\/h.example\\/a.csv\\r\\nlocation-name: B\\nmrf-url: b.csv"
+    assert pairs(f'"{text}"') == [
+        ("A", "https://h.example/a.csv"), ("B", "b.csv"),
+    ]  # fmt: skip
+
+
+def test_the_mark_of_an_end_of_file_and_other_line_breaks_belong_to_no_value() -> None:
+    (record,) = read("location-name: A\x85mrf-url: a.csv\x85contact-email: pat@h.example\x1a").records
+    assert (record.location_name, record.mrf_url, record.contact_email) == ("A", "a.csv", "pat@h.example")
 
 
 def test_utf16_without_a_mark_and_a_line_in_another_encoding_are_read() -> None:
@@ -216,7 +277,8 @@ def test_any_records_in_any_shape_come_back(shape: Shape, records: list[Record],
 
 PIECES = [b"location-name:", b"mrf-url:", b"contact-email: ",
           b"\n", b"\0", b"\xff\xfe", b"<p>", b"https://", b"[](", b'"',
-          b"\xe2\x80\x9c", b"www.", b".csv ", b"\\u00", b"=", b"Location Name ", b"a@"]  # fmt: skip
+          b"\xe2\x80\x9c", b"www.", b".csv ", b"\\u00", b"=", b"Location Name ", b"a@",
+          b"<html>", b"<!--", b"<script ", b"&#", b"h.example/", b"`", b"\t", b"* "]  # fmt: skip
 
 
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=6)), max_size=60).map(b"".join))
