@@ -17,19 +17,26 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+")
 # What RFC 3986 lets stand in a path or query, and `%`: an address is mostly encoded already, and is not encoded twice.
 _KEPT = "!$%&'()*+,/:;=@-._~"
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+# `https:h.test/a`, which a base would be put before: what has a dot before the slash is a host, as where there is none.
+_SLASHLESS = re.compile(r"(?i)(https?:)/?(?=[^./?#]+\.[^/?#]*/)")
 _SECRET = re.compile(
-    r"(^|[-_.\[])(sig|key|pass|pwd|sas|auth|authorization|bearer|session|jwt|hmac)$|(?-i:[a-z]Key$)"
-    r"|(signature|token|password|passwd|passphrase|secret|credential)s?$"
-    r"|(accesskey|accesskeyid|accessid|apikey|sessionid|rlkey)$"
+    r"(^|[-_.\[])(sig|key|pass|pwd|pw|sas|auth|authorization|bearer|session|sid|ticket|jwt|hmac|[cx]srf)$"
+    r"|(?-i:[a-z]Key$)"
+    r"|(signature|token|password|passwd|passphrase|passcode|secret|credential)s?$"
+    r"|((access|api|auth|private|resource|share|rl)key|accesskeyid|accessid|sessionid|sessid|tempauth)$"
+    r"|^(?-i:Policy)$"  # CloudFront's
     r"|^(se|sv|skoid|sktid)$"  # Azure's shared access signature
     r"|^hdn(ea|ts)$"  # Akamai's
     r"|^x-(amz|goog|oss|cos)-",
     re.IGNORECASE,
 )
-_ASIDE = "[]_ \t"  # around a name, which servers let pass: token[]
-_BETWEEN = re.compile(r"[?&;/#~]")  # the pairs of an address, or of one inside it
+_ASIDE = "[]_ \t\"'\\"  # around a name, which servers let pass: token[]; or quotes it: {"token": …
+_BETWEEN = re.compile(r"[?&;/#~,{]")  # the pairs of an address, or of one inside it
+_IS = re.compile("[=:]")
 _LOGIN = re.compile(r"//[^/?#]*@")
-_PARAMETER = re.compile(r"(;[^/;=]*=)[^/;]*")  # of a path: ;jsessionid=…
+_SEGMENTS = re.compile(r"([/\\;&])")  # of a path, with what some servers take for its query: ;jsessionid=…
 _PIECES = re.compile(r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?([/\\]*)([^/\\?]*)([^?]*)(\??)(.*)")
 _PAIRS = re.compile("([&;])")  # some servers take the second for the first (HTML 4.01, B.2.2)
 # They name something inside a page or a program: there is no server to ask.
@@ -42,7 +49,7 @@ def normalise(url: str, *, base: str | None = None) -> str:
 
     Blanks around it and invisible characters in it are dropped, a missing scheme means https, a backslash is a slash
     (publishers write Windows paths; browsers do the same), other forbidden characters are encoded as UTF-8 (RFC 3987).
-    A `base` makes relative addresses absolute. Raises BadUrl or ForbiddenScheme.
+    Of a path's spellings one is asked. A `base` makes relative addresses absolute. Raises BadUrl or ForbiddenScheme.
     """
     text = _CONTROL.sub("", _INVISIBLE.sub("", url)).strip()
     try:
@@ -60,7 +67,8 @@ def _split(text: str, base: str | None) -> SplitResult:
     head, mark, query = text.partition("?")
     text = head.replace("\\", "/") + mark + query
     if base is not None:
-        text = urljoin(base, text)
+        slashless = _SLASHLESS.match(text)
+        text = urljoin(base, f"{slashless[1]}//{text[slashless.end() :]}" if slashless else text)
     scheme = _SCHEME.match(text)
     if scheme is None or _HOST_PORT.match(text):
         text = "https://" + text.lstrip("/")
@@ -81,11 +89,15 @@ def _rebuilt(parts: SplitResult) -> str:
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         place += f":{port}"
     userinfo, at, _ = parts.netloc.rpartition("@")
+    path = _encoded(parts.path)
+    # A signature may be over the very letters of its address, and stands in a query by any name: that stays as written.
+    if not any(map(_is_secret, _PAIRS.split(parts.query))):
+        path = _ESCAPE.sub(_meant, path)
     return urlunsplit(
         (
             parts.scheme,
             quote(userinfo, safe=_KEPT) + at + place,
-            _encoded(parts.path) or "/",
+            _without_dots(path) or "/",
             _encoded(parts.query, "?"),
             "",
         )
@@ -107,6 +119,26 @@ def _encoded(text: str, also: str = "") -> str:
     return quote(_BARE_PERCENT.sub("%25", text), safe=_KEPT + also)
 
 
+def _meant(escape: re.Match[str]) -> str:
+    """The one spelling of all that mean this (RFC 3986, 6.2.2): no escape where none is needed, else in capitals."""
+    character = chr(int(escape[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()
+
+
+def _without_dots(path: str) -> str:
+    """Without `.` and `..`, which libcurl takes out before it asks (RFC 3986, 5.2.4)."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1:] in (["."], [".."]):
+        kept.append("")
+    return "".join(f"/{segment}" for segment in kept)
+
+
 def redact(url: str) -> str:
     """`url` as it may be shown and logged: without login, values of token-like query keys, and control characters."""
     url = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", url.partition("#")[0])
@@ -115,18 +147,22 @@ def redact(url: str) -> str:
     scheme, slashes, place, path, mark, query = (piece or "" for piece in pieces.groups())
     if "@" in place:
         place = "***@" + place.rpartition("@")[2]
-    path = _PARAMETER.sub(lambda found: _redacted(found[0]), path)
+    path = "".join(map(_redacted, _SEGMENTS.split(path)))
     return scheme + slashes + place + path + mark + "".join(map(_redacted, _PAIRS.split(query)))
 
 
 def _redacted(pair: str) -> str:
-    """Also where the value is an address or a query with a secret of its own, encoded or not."""
-    meant = unquote_plus(unquote_plus(pair))
-    names = (name.strip(_ASIDE) for piece in _BETWEEN.split(meant) for name in piece.split("=")[:-1])
-    if not _LOGIN.search(meant) and not any(map(_SECRET.search, names)):
+    if not _is_secret(pair):
         return pair
     name, equals, _ = pair.partition("=")
-    return f"{name}{equals}***" if equals else "***"
+    return f"{name}{equals}***" if equals and not _is_secret(name) else "***"
+
+
+def _is_secret(pair: str) -> bool:
+    """Also where the value is an address, a query or JSON with a secret of its own, encoded or not."""
+    meant = unquote_plus(unquote_plus(pair))
+    names = (name.strip(_ASIDE) for piece in _BETWEEN.split(meant) for name in _IS.split(piece)[:-1])
+    return _LOGIN.search(meant) is not None or any(map(_SECRET.search, names))
 
 
 def host_of(url: str) -> str:
