@@ -3,6 +3,10 @@
 import hashlib
 import re
 
+_NO_CCN = re.compile(r"[\s\"'=-]|\.0+$|,(?=[0-9]{3}$)")
+_AS_NUMBER = re.compile(r"[0-9](\.[0-9]+)?E\+[0-9]{2}")
+_ZIP = re.compile(r"([0-9]{3,5})(\.0+|-?[0-9]{4})?")
+_NPI = re.compile(r"([0-9]{10})(\.0+)?")
 _CCN = re.compile(r"[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]")
 # Psychiatric and rehabilitation units and swing beds, by the kind of hospital that has them: short-stay, critical
 # access, long-term, rehabilitation.
@@ -14,10 +18,24 @@ def clean_ccn(text: str | None) -> str | None:
     """The CCN in CMS's form (six characters, zero-padded, may hold a letter), or None when the text is none.
 
     Source: CMS State Operations Manual §2779A, which writes 47-0001. Spreadsheets drop the leading zero, which is put
-    back, and mark a number that is text with an apostrophe.
+    back, write numbers in their ways (10,001, 10001.0, 1.0001E+04), and mark one that is text (an apostrophe, ="…").
     """
-    value = re.sub(r"\.0$", "", (text or "").strip()).lstrip("'").replace("-", "").upper().zfill(6)
+    value = _NO_CCN.sub("", (text or "").strip()).upper()
+    value = (f"{float(value):.0f}" if _AS_NUMBER.fullmatch(value) else value).zfill(6)
     return value if _CCN.fullmatch(value) and value != "000000" else None
+
+
+def clean_zip(text: str | None) -> str | None:
+    """The five digits of a ZIP code whose zeros a spreadsheet may have dropped; what is no ZIP code stays as it is."""
+    value = (text or "").strip()
+    found = _ZIP.fullmatch(value)
+    return found[1].zfill(5) if found else value or None
+
+
+def clean_npi(text: str | None) -> str | None:
+    """The ten digits of an NPI (45 CFR 162.406), or None when the text is none."""
+    found = _NPI.fullmatch((text or "").strip())
+    return found[1] if found else None
 
 
 def parent_ccn(ccn: str) -> str:

@@ -52,8 +52,8 @@ def place_code(text: str) -> str:
         return code
     first, _, rest = wanted.partition(" ")
     for name in (wanted, _TITLES.sub("", wanted), f"{_POINTS.get(first, first)} {rest}"):
-        if name in _CODES:
-            return _CODES[name]
+        if name in _CODES or name.upper() in PLACES:
+            return _CODES.get(name, name.upper())
     raise UsageError(f"no state or territory is called {text!r}{_hint(wanted)}")
 
 

@@ -6,11 +6,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from glimmr.scan.identity import says_something
+from glimmr.sniff.kinds import utf16_encoding
 
 _LONGEST_CELL = 131_072
 _SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # Excel writes it above the header, and swallows it again
@@ -41,22 +45,23 @@ def folded(column: str) -> str:
 
 def pick(facts: Mapping[str, str], names: Iterable[str]) -> str:
     """The first of these columns that says something in this record, or an empty text."""
-    return next((facts[name] for name in names if facts.get(name)), "")
+    return next((facts[name] for name in names if says_something(facts.get(name))), "")
 
 
 def rows(data: bytes) -> Rows:
     """What a list holds. Raises BrokenList when it is none."""
     if data[:4] == b"PAR1":
         return _parquet(data)
-    text = _text(data)
+    text = text_of(data)
     if text.lstrip()[:1] in ("[", "{"):
         return _json(text)
     return _delimited(text)
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """A text in UTF-8, UTF-16 or cp1252, without its byte order mark. Raises BrokenList when it is none."""
     try:
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text = data.decode(utf16_encoding(data) or "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
     if "\0" in text:
@@ -81,7 +86,9 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     lines = (line.strip() for line in io.StringIO(text, newline=None))
     first = next((line for line in lines if line and not _SEPARATOR_LINE.fullmatch(line)), "")
     # Strict, because a missing closing quote would swallow all rows up to the next quote without a word.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(",\t;|", key=first.count), strict=True, skipinitialspace=True
+    )
     begun = 1
     try:
         for number, row in enumerate(reader, start=1):
@@ -111,7 +118,7 @@ def _json(text: str) -> Rows:
 
 
 def _json_lines(text: str, whole: json.JSONDecodeError) -> list[tuple[int, Any]]:
-    if text.count("\n") <= 1 or text.lstrip().startswith("["):
+    if "\n" not in text.strip() or text.lstrip().startswith("["):
         raise BrokenList(f"is no JSON: line {whole.lineno}: {whole.msg}") from whole
     numbered: list[tuple[int, Any]] = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -160,9 +167,9 @@ def _parquet(data: bytes) -> Rows:
 
 
 def _facts(one: Mapping[str, Any]) -> dict[str, str]:
-    """What is no text or number (an inner list) says nothing here."""
+    """What is no text or number (an inner list) says nothing here. Some writers of Parquet have texts as bytes."""
     return {
-        folded(str(name)): str(value).strip()
+        folded(str(name)): (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
         for name, value in reversed(list(one.items()))
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
+        if isinstance(value, str | int | float | Decimal | bytes) and not isinstance(value, bool)
     }

@@ -143,6 +143,60 @@ def test_the_whole_roster_loads_with_its_ccns_intact(real_rows: list[dict[str, s
     assert exempt["indian_health"] >= 16  # the tribes' at least
 
 
+def of(number: int) -> dict[str, str]:
+    return row(facility_id=f"4700{number:02}")
+
+
+SEVEN = [of(number) for number in range(1, 8)]
+
+
+def by_three(*answers: Any, encoding: str = "utf-8") -> Script:
+    """Pages of three in their turn, then empty ones; each a pair of rows and count, or the rows alone."""
+    made = [json.dumps(one if isinstance(one, list) else {"results": one[0], "count": one[1]}) for one in answers]
+
+    async def script(request: Request, wire: Wire) -> bool | None:
+        at = int(parse_qs(urlsplit(request.path).query)["offset"][0]) // 3
+        body = (
+            made[at]
+            if at < len(made)
+            else json.dumps({"results": [], "count": answers[0][1]} if isinstance(answers[0], tuple) else [])
+        )
+        return await answer(body.encode(encoding))(request, wire)
+
+    return script
+
+
+def by_pages(script: Script) -> list[str | None]:
+    with HttpServer({ROSTER: script}) as server, closing(client()) as asking:
+        roster = CmsRoster(server.url(ROSTER), "", page_rows=3)
+        found = roster.find("all", RunWeb(asking, lambda **_: None, 60))
+        return [one.hospital.ccn for one in found if isinstance(one, Listed)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("count", [0, 4, 7, None])
+def test_pages_are_read_to_their_end_whatever_their_count_says(count: int | None, encoding: str) -> None:
+    parts = [SEVEN[:3], SEVEN[3:6], SEVEN[6:]]
+    script = by_three(*(parts if count is None else [(part, count) for part in parts]), encoding=encoding)
+    assert by_pages(script) == [one["facility_id"] for one in SEVEN]
+
+
+@pytest.mark.parametrize("third", [SEVEN[:3], SEVEN[5:6]])
+def test_pages_that_say_rows_again_and_miss_others_are_no_roster(third: list[dict[str, str]]) -> None:
+    with pytest.raises(FetchError):  # its CSV is not there either
+        by_pages(by_three((SEVEN[:3], 7), (SEVEN[3:6], 7), (third, 7)))
+
+
+@pytest.mark.parametrize(
+    ("name", "state"), [("Provider Number", "State Code"), ("CMS Certification Number (CCN)", "Provider State")]
+)
+def test_columns_of_other_releases_are_known(name: str, state: str) -> None:
+    other = {name: "470001", "Name": "A", state: "VT", "ZIP Code": "5641"}
+    (found,) = said({ROSTER: answer(as_csv([other]))})
+    assert isinstance(found, Listed)
+    assert (found.hospital.ccn, found.hospital.name, found.hospital.zip) == ("470001", "A", "05641")
+
+
 def test_one_state_is_asked_for_alone() -> None:
     with served({ROSTER: pages([ROW, row(facility_id="300001", state="NH")])}) as (roster, web, server):
         (found,) = roster.find("NH", web)

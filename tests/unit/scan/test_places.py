@@ -2,7 +2,7 @@ import pytest
 
 from glimmr.errors import UsageError
 from glimmr.places import PLACES
-from glimmr.scan.identity import clean_ccn, is_name
+from glimmr.scan.identity import clean_ccn, clean_npi, clean_zip, is_name
 from glimmr.scan.places import place_code
 
 
@@ -83,6 +83,12 @@ def test_what_is_no_place_is_refused(text: str) -> None:
         ("470001.0", "470001"),
         ("47-0001", "470001"),
         ("'010001", "010001"),
+        ('="010001"', "010001"),
+        ("010001.00", "010001"),
+        ("01 0001", "010001"),
+        ("10,001", "010001"),
+        ("1.0001E+04", "010001"),
+        ("4,700,01", None),
         ("-", None),
         ("", None),
         ("abc", None),
@@ -90,6 +96,21 @@ def test_what_is_no_place_is_refused(text: str) -> None:
 )
 def test_a_ccn_is_six_characters_and_may_hold_a_letter(text: str, ccn: str | None) -> None:
     assert clean_ccn(text) == ccn
+
+
+@pytest.mark.parametrize(
+    ("text", "npi"), [("1234567890", "1234567890"), (" 1234567890.0", "1234567890"), ("N/A", None), ("123", None)]
+)
+def test_an_npi_is_ten_digits(text: str, npi: str | None) -> None:
+    assert clean_npi(text) == npi
+
+
+@pytest.mark.parametrize(
+    ("text", "zip_code"),
+    [("5641", "05641"), ("00601", "00601"), ("056411234", "05641"), ("H3A 1A1", "H3A 1A1"), (" ", None)],
+)
+def test_a_zip_code_is_five_digits(text: str, zip_code: str | None) -> None:
+    assert clean_zip(text) == zip_code
 
 
 @pytest.mark.parametrize(("text", "usable"), [("St. Mary", True), ("N/A", False), ("---", False), ("", False)])

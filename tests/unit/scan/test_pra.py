@@ -74,11 +74,44 @@ def test_of_a_facility_without_an_address_its_site_is_kept(files: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["text", 7, None, [], {"name": ["x"]}, {"files": "none"}, {"files": ["x"]}, {"ccn": {}}]
+    "strange", [{"facilities": [FACILITY]}, {"0": FACILITY}, FACILITY, {"message": "", "data": []}]
 )
+def test_an_object_of_another_shape_is_no_state_without_hospitals(strange: Any) -> None:
+    with pytest.raises(ProtocolError):
+        said(strange)
+
+
+def test_a_mark_of_utf8_changes_nothing() -> None:
+    assert len(said(answer(b"\xef\xbb\xbf" + WHOLE))) == 2
+
+
+@pytest.mark.parametrize(
+    "odd", [{"city": {}}, {"phone": []}, {"address": ["1"]}, {"lat": {}}, {"url": ["h"]}, {"id": [7]}, {"lat": "NaN"},
+            {"long": "1e999"}, {"long": 200}],
+)  # fmt: skip
+def test_a_field_that_says_nothing_costs_nothing_else(odd: dict[str, Any]) -> None:
+    (found,) = said([FACILITY | odd])
+    assert isinstance(found, Found)
+    (name,) = odd
+    assert getattr(found.hospital, {"url": "website", "long": "lon", "id": "website"}.get(name, name)) is None
+
+
+@pytest.mark.parametrize(("files", "unread"), [("none", 1), (["x", None], 2), ([{"url": {}}], 0), ({}, 0)])
+def test_files_that_cannot_be_read_cost_no_other_and_not_the_facility(files: Any, unread: int) -> None:
+    good = FACILITY["files"] if isinstance(files, list) else []
+    found = said([FACILITY | {"files": [*files, *good] if isinstance(files, list) else files}])
+    assert len([one for one in found if isinstance(one, Found if good else Listed)]) == 1
+    assert ("a file of it cannot be read" in [one.reason for one in found if isinstance(one, Skipped)]) == bool(unread)
+
+
+def test_one_file_may_stand_without_a_list() -> None:
+    (found,) = said([FACILITY | {"files": FACILITY["files"][0]}])
+    assert isinstance(found, Found)
+
+
+@pytest.mark.parametrize("odd", ["text", 7, None, []])
 def test_one_record_that_cannot_be_read_costs_only_itself(odd: Any) -> None:
-    broken = FACILITY | odd if isinstance(odd, dict) else odd
-    found, skipped = sorted(said([broken, FACILITY]), key=lambda record: isinstance(record, Skipped))
+    found, skipped = sorted(said([odd, FACILITY]), key=lambda record: isinstance(record, Skipped))
     assert isinstance(found, Found)
     assert isinstance(skipped, Skipped)
     assert "record 1" in skipped.record

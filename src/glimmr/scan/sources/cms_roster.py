@@ -12,9 +12,9 @@ import msgspec
 from glimmr.errors import FetchError, ProtocolError, RateLimited, Unavailable, UsageError
 from glimmr.model import Hospital, Listed, Skipped
 from glimmr.scan.exempt import exempt_reason
-from glimmr.scan.identity import clean_ccn, hospital_id, is_name, parent_ccn
+from glimmr.scan.identity import clean_ccn, clean_npi, clean_zip, hospital_id, is_name, parent_ccn
 from glimmr.scan.places import place_code
-from glimmr.scan.rows import BrokenList, folded, pick, rows
+from glimmr.scan.rows import BrokenList, folded, pick, rows, text_of
 from glimmr.scan.source import EVERYWHERE, Web
 
 T = TypeVar("T")
@@ -24,8 +24,16 @@ _MOST_ROWS = 100_000  # the roster has 5,432, the enrollments have 9,000
 _CATALOG_BYTES = 64 * 2**20  # of all datasets of CMS
 _TITLE = "hospital enrollments"
 # Names of columns, the API's first; then those of the CSV, of now and of older releases.
-_CCN = ("facility_id", "provider_id", "ccn")
-_NAME = ("facility_name", "hospital_name")
+_CCN = (
+    "facility_id",
+    "provider_id",
+    "ccn",
+    "provider_number",
+    "cms_certification_number",
+    "cms_certification_number_ccn",
+)
+_NAME = ("facility_name", "hospital_name", "name")
+_STATE = ("state", "state_code", "provider_state")
 _CITY = ("citytown", "city_town", "city", "city_county_name")
 _ZIP = ("zip_code", "zip")
 _COUNTY = ("countyparish", "county_parish", "county_name", "county")
@@ -33,8 +41,11 @@ _PHONE = ("telephone_number", "phone_number", "phone")
 _TYPE, _OWNERSHIP = ("hospital_type",), ("hospital_ownership",)
 
 
+_Row = dict[str, str | int | float | None]
+
+
 class _Page(msgspec.Struct):
-    results: list[dict[str, str | int | float | None]]
+    results: list[_Row]
     count: int
 
 
@@ -112,9 +123,12 @@ class CmsRoster:
             return _csv(body, self._url)
 
     def _pages(self, state: str, web: Web) -> list[tuple[int, dict[str, str]]]:
+        """Until its count of different rows is here, and a page says that no more follow: the count may be wrong."""
         said: list[dict[str, str]] = []
+        known: set[frozenset[tuple[str, str]]] = set()
+        offset = 0
         while True:
-            query = {"limit": str(self._page_rows), "offset": str(len(said))}
+            query = {"limit": str(self._page_rows), "offset": str(offset)}
             if state:
                 query |= {
                     "conditions[0][property]": "state",
@@ -122,19 +136,34 @@ class CmsRoster:
                     "conditions[0][value]": state,
                 }
             body, _ = web.ask(f"{self._url}?{urlencode(query)}")
-            if body.lstrip()[:1] != b"{":
+            got, count = self._page(body)
+            if got is None:
                 return _csv(body, self._url)  # the address is that of a CSV
-            page = _decoded(body, _Page, self._url)
-            got = [_texts(row) for row in page.results]
-            if len(said) < page.count and (not got or got == said[-len(got) :]):  # the same page again: no offset
-                raise ProtocolError(f"CMS's roster ended after {len(said)} of {page.count} rows", url=self._url)
-            said += got
-            _check(len(said), self._url)
-            if len(said) >= page.count:
+            new = [row for row in map(_texts, got) if frozenset(row.items()) not in known]
+            said += new
+            known |= {frozenset(row.items()) for row in new}
+            offset += len(got)
+            _check(offset, self._url)
+            if not new and len(said) < count:  # it ends too early, or says again what it said
+                raise ProtocolError(f"CMS's roster ended after {len(said)} of {count} rows", url=self._url)
+            if not new or (len(said) >= count and len(got) < self._page_rows):
                 break
         if not said and not state:
             raise ProtocolError("CMS's roster is empty", url=self._url)
         return list(enumerate(said, start=1))
+
+    def _page(self, body: bytes) -> tuple[list[_Row] | None, int]:
+        """The rows of a page of JSON, and how many there are in all, where it says so; None when it is no JSON."""
+        try:
+            text = text_of(body).lstrip()
+        except BrokenList as error:
+            raise ProtocolError(f"CMS's roster {error}", url=self._url) from error
+        if text.startswith("["):
+            return _decoded(body, list[_Row], self._url), 0
+        if not text.startswith("{"):
+            return None, 0
+        page = _decoded(body, _Page, self._url)
+        return page.results, page.count
 
     def _enrollments(self, state: str, web: Web, skipped: list[Skipped]) -> dict[str, _Enrolled]:
         body, _ = web.ask(self._catalog_url, most_bytes=_CATALOG_BYTES)
@@ -149,7 +178,7 @@ class CmsRoster:
             one = enrolled.setdefault(parent_ccn(ccn), _Enrolled(facts))
             if parent_ccn(ccn) == ccn and clean_ccn(one.first.get("ccn")) != ccn:
                 one.first = facts  # a unit of the hospital came first
-            one.npis |= dict.fromkeys(npi for npi in (facts.get("npi", ""),) if npi)
+            one.npis |= dict.fromkeys(npi for npi in (clean_npi(facts.get("npi")),) if npi)
             names = (facts.get("organization_name", ""), facts.get("doing_business_as_name", ""))
             one.names |= dict.fromkeys(name for name in names if is_name(name))
         for reason, count in unusable.items():
@@ -162,7 +191,7 @@ def _enrollment_pages(url: str, state: str, web: Web) -> Iterator[dict[str, str]
     while True:
         query = {"size": str(_ENROLLMENT_ROWS), "offset": str(offset)} | ({"filter[STATE]": state} if state else {})
         body, _ = web.ask(f"{url}?{urlencode(query)}")
-        page = _decoded(body, list[dict[str, str | int | float | None]], url)
+        page = _decoded(body, list[_Row], url)
         if not page:
             return
         if body == before:
@@ -228,7 +257,7 @@ def _listed(facts: Mapping[str, str], record: str, seen: set[str]) -> Listed | S
     if ccn in seen:
         return Skipped(record=f"{record} ({ccn})", reason="the same CCN once more")
     try:
-        state = place_code(facts.get("state", ""))
+        state = place_code(pick(facts, _STATE))
     except UsageError as error:
         return Skipped(record=f"{record} ({ccn})", reason=str(error))
     seen.add(ccn)
@@ -240,7 +269,7 @@ def _listed(facts: Mapping[str, str], record: str, seen: set[str]) -> Listed | S
         state=state,
         address=facts.get("address") or None,
         city=pick(facts, _CITY) or None,
-        zip=pick(facts, _ZIP) or None,
+        zip=clean_zip(pick(facts, _ZIP)),
         county=pick(facts, _COUNTY) or None,
         phone=pick(facts, _PHONE) or None,
         type=kind or None,
@@ -273,12 +302,12 @@ def _npis(one: _Enrolled) -> str | None:
     return "|".join(one.npis) or None  # as CMS's template separates them
 
 
-def _texts(row: Mapping[str, str | int | float | None]) -> dict[str, str]:
+def _texts(row: _Row) -> dict[str, str]:
     return {folded(name): str(value).strip() for name, value in row.items() if value is not None}
 
 
 def _decoded(body: bytes, kind: type[T], url: str) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.decode(text_of(body), type=kind)
+    except (msgspec.DecodeError, UnicodeError, BrokenList, RecursionError) as error:
         raise ProtocolError(f"CMS answered with something else than was asked for: {error}", url=url) from error

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from glimmr.errors import UsageError
+from glimmr.errors import BadUrl, ForbiddenScheme, UsageError
 from glimmr.model import Found, Hospital, Skipped
-from glimmr.scan.identity import clean_ccn, hospital_id, is_name, says_something
+from glimmr.net import normalise
+from glimmr.scan.identity import clean_ccn, clean_zip, hospital_id, is_name, says_something
 from glimmr.scan.places import place_code
 from glimmr.scan.rows import BrokenList, Rows, folded, pick, rows
 from glimmr.scan.source import Web
@@ -27,6 +28,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
         "medicare_provider_number",
         "cms_certification_number",
         "cms_certification_num",
+        "cms_certification_number_ccn",
     ),
     "url": (
         "mrf_url",
@@ -102,17 +104,25 @@ def _found(facts: Mapping[str, str], record: str) -> Found | Skipped:
     if not says_something(url):
         return Skipped(record=record, reason="no address")
     try:
+        normalise(url)
+    except BadUrl:
+        return Skipped(record=record, reason="no web address")
+    except ForbiddenScheme:
+        pass  # whoever would download it says what is wrong with it
+    if not facts["state"]:
+        return Skipped(record=record, reason="no state")
+    try:
         state = place_code(facts["state"])
     except UsageError as error:
         return Skipped(record=record, reason=str(error))
-    ccn = clean_ccn(facts["ccn"])
+    ccn, zip_code = clean_ccn(facts["ccn"]), clean_zip(facts["zip"])
     hospital = Hospital(
-        hospital_id=hospital_id(ccn, name, state, facts["city"], facts["zip"]),
+        hospital_id=hospital_id(ccn, name, state, facts["city"], zip_code or ""),
         ccn=ccn,
         name=name,
         state=state,
         address=facts["address"] or None,
         city=facts["city"] or None,
-        zip=facts["zip"] or None,
+        zip=zip_code,
     )
     return Found(hospital=hospital, url=url, source="listing", page_url=facts["page_url"] or None)

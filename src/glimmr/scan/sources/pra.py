@@ -1,16 +1,19 @@
 """Patient Rights Advocate's price-file API: session, then one facility search per state, at its pace."""
 
+import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
 from glimmr.errors import AuthRequired, Forbidden, ProtocolError
 from glimmr.model import Found, Hospital, Listed, Skipped
-from glimmr.scan.identity import clean_ccn, hospital_id, is_name, says_something
+from glimmr.scan.identity import clean_ccn, clean_zip, hospital_id, is_name, says_something
 from glimmr.scan.pace import Diary, Limit, LocalDiary, Pace
 from glimmr.scan.source import Web
 
@@ -25,7 +28,8 @@ _LARGEST_BYTES = 2**53  # beyond it a number is none of bytes, and no database's
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SITE = "https://hospitalpricingfiles.org"  # the API wants to be asked from its own site
 
-_Loose = str | int | float | bool | None  # the API gives numbers as text, and sometimes as numbers
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which no JSON should begin with
+_Loose = Any  # the API gives numbers as text, and sometimes as numbers; an object or a list says nothing
 
 
 class _File(msgspec.Struct):
@@ -45,7 +49,7 @@ class _Facility(msgspec.Struct):
     long: _Loose = None
     ccn: _Loose = None
     url: _Loose = None
-    files: list[msgspec.Raw] | None = None
+    files: Any = None
 
 
 class _Session(msgspec.Struct):
@@ -55,11 +59,11 @@ class _Session(msgspec.Struct):
 class _Complaint(msgspec.Struct):
     """An object where a list is due: `{}` is the API's way to say that a state has no facility."""
 
-    message: _Loose = None
-    error: _Loose = None
+    message: str | None = None
+    error: str | None = None
 
     def __str__(self) -> str:
-        return str(self.message or self.error or "")
+        return self.message or self.error or ""
 
 
 class Pra:
@@ -144,16 +148,24 @@ class Pra:
 
 
 def _answer(data: bytes, state: str) -> list[msgspec.Raw] | _Complaint:
+    body = data.removeprefix(_MARK) or b"{}"
     try:
-        return msgspec.json.decode(data or b"{}", type=list[msgspec.Raw] | _Complaint)
+        answer = msgspec.json.decode(body, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
+        if isinstance(answer, list):
+            return answer
+        complaint = msgspec.json.decode(body, type=_Complaint)
     except _NO_JSON as error:
         raise ProtocolError(f"PRA answered {state} with something that is no list of facilities: {error}") from error
+    if strange := answer.keys() - ({"message", "error"} if not str(complaint) else answer.keys()):
+        raise ProtocolError(
+            f"PRA answered {state} with no list of facilities, but with {', '.join(sorted(strange))[:_MOST_SHOWN]}"
+        )
+    return complaint
 
 
 def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Listed | Skipped]:
     try:
         facility = msgspec.json.decode(raw, type=_Facility)
-        files = [msgspec.json.decode(file, type=_File) for file in facility.files or ()]
     except _NO_JSON as error:
         yield Skipped(record=f"PRA {place}, record {number}: {error}", reason="no facility can be read in it")
         return
@@ -162,7 +174,10 @@ def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Liste
     if not is_name(name):
         yield Skipped(record=record, reason="no hospital name")
         return
+    files, unread = _files(facility.files)
     named = [(url, file) for file in files if says_something(url := _text(file.url) or "")]
+    if unread:
+        yield Skipped(record=f"{record} ({name})", reason="a file of it cannot be read")
     if not named:
         yield Skipped(record=f"{record} ({name})", reason="no price file is known")
     hospital = _hospital(facility, name, place)
@@ -174,9 +189,19 @@ def _founds(raw: msgspec.Raw, place: str, number: int) -> Iterator[Found | Liste
         yield Found(hospital=hospital, url=url, source="pra", page_url=_text(file.pageurl), size_bytes=size_bytes)
 
 
+def _files(said: Any) -> tuple[list[_File], int]:
+    """The files of a facility, and how many cannot be read. `{}` means none here, too; one may stand without a list."""
+    listed: list[Any] = said if isinstance(said, list) else [said] if said else []
+    files: list[_File] = []
+    for one in listed:
+        with contextlib.suppress(msgspec.ValidationError):
+            files.append(msgspec.convert(one, _File))
+    return files, len(listed) - len(files)
+
+
 def _hospital(facility: _Facility, name: str, place: str) -> Hospital:
     ccn = clean_ccn(_text(facility.ccn))
-    city, zip_code = _text(facility.city), _text(facility.zip)
+    city, zip_code = _text(facility.city), clean_zip(_text(facility.zip))
     return Hospital(
         hospital_id=hospital_id(ccn, name, place, city, zip_code),
         ccn=ccn,
@@ -186,19 +211,25 @@ def _hospital(facility: _Facility, name: str, place: str) -> Hospital:
         city=city,
         zip=zip_code,
         phone=_text(facility.phone),
-        lat=_number(facility.lat),
-        lon=_number(facility.long),
+        lat=_degrees(facility.lat, 90.0),
+        lon=_degrees(facility.long, 180.0),
         website=_text(facility.url),
     )
 
 
 def _text(value: _Loose) -> str | None:
-    return str(value).strip() or None if value is not None else None
+    return str(value).strip() or None if isinstance(value, str | int | float) else None
+
+
+def _degrees(value: _Loose, most: float) -> float | None:
+    number = _number(value)
+    return number if number is not None and abs(number) <= most else None
 
 
 def _number(value: _Loose) -> float | None:
     """What is no number is unknown."""
     try:
-        return float(value) if value is not None else None
+        number = float(_text(value) or "nan")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
