@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         " what they link to.",
     )
     sites_again_seconds: float = Field(
-        86_400.0, ge=0, description="A site is not asked again by the same source within this time (see --refresh)."
+        86_400.0,
+        ge=0,
+        description="A site that answered is not asked again by the same source within this time (see --refresh).",
     )
     pages_per_site: int = Field(
         3,

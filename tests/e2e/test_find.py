@@ -214,6 +214,10 @@ def test_an_address_that_moves_is_told_and_remembered(tmp_path: Path) -> None:
         scanned = town.told("scan", "--from", town.list_of("/new.csv"))
         assert (scanned["new"], scanned["changes"]) == ({"addresses": 1, "hospitals": 0}, {"moved": 1})
         told = town.told("hospital", "470001")
+        other = town.list_of("/general.csv").rename(tmp_path / "other.csv")  # names the old address once more
+        town.said("scan", "--from", other)
+        town.list_of("/new.csv").rename(other)
+        assert town.told("scan", "--from", other)["changes"] == {}  # the move was told
     addresses = {one["url"].removeprefix(shop.base): one for one in told["addresses"]}
     assert {path: one["standing"] for path, one in addresses.items()} == {
         "/general.csv": "moved",

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -79,6 +80,32 @@ def test_a_domain_is_asked_for_its_own_text(tmp_path: Path) -> None:
         told = line.summary("scan", "--domain", f"http://www.{site.host}/prices", env=env)
     assert (told["asked"], told["answered"]) == (1, 1)
     assert told["found"] == len(built.files_of(site.hospital))
+
+
+def test_a_site_that_was_not_reached_has_not_answered_and_is_asked_by_the_next_scan(tmp_path: Path) -> None:
+    built = _built()
+    states = sorted({hospital.state for hospital in built.hospitals})
+    words, sites = ("scan", "--state", ",".join(states)), len({hospital.host for hospital in built.hospitals})
+    with serve_in_thread(built, pra=PraRules(requests=1000)) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"), GLIMMR_SOURCES="pra,cms_hpt")
+        pra = urlsplit(env["GLIMMR_PRA_URL"]).hostname
+        cut = env | {"GLIMMR_CONNECT_TO": f"{pra}=127.0.0.1:{server.port},*=127.0.0.1:1"}  # where nobody listens
+        first = line.summary(*words, env=cut)
+        assert (first["asked"], first["answered"]) == (len(states) + sites, len(states))
+        assert sum(count for reason, count in first["skipped"].items() if "was not reached" in reason) == sites
+        alone = line.summary("scan", "--domain", built.hospitals[0].host, env=cut, exit_code=1)
+        assert (alone["asked"], alone["answered"]) == (1, 0)
+        again = line.summary(*words, env=env)
+        assert again["asked"] == again["answered"] == len(states) + sites
+        assert line.summary(*words, env=env)["asked"] == len(states)
+
+
+def test_only_the_rosters_hospitals_are_said_to_be_listed_by_cms(tmp_path: Path) -> None:
+    with serve_in_thread(world(seed=3, n=59, mix="scan"), pra=PraRules(requests=1000)) as server:
+        env = line.environment(server, **_AT_ONCE, GLIMMR_DATA=str(tmp_path / "data"), GLIMMR_SOURCES="pra")
+        told = line.summary("scan", "--all", env=env)
+    assert told["skipped"]["no price file is known"] > 0  # whose hospitals PRA lists
+    assert told["listed"] == 0
 
 
 def test_the_prices_of_a_hospital_that_only_its_page_leads_to_are_brought_home(tmp_path: Path) -> None:

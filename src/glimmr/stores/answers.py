@@ -1,11 +1,12 @@
 """What sources answered, for who reads it: plain functions of the caller's transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, distinct, func, select
+from sqlalchemy import Connection, bindparam, distinct, exists, func, or_, select
 
+from glimmr.outcomes import Outcome
 from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import address_changes, sightings, source_answers
 
@@ -25,12 +26,25 @@ _OF = (
     .order_by(source_answers.c.place)
 )
 _WHOSE = func.coalesce(address_changes.c.price_file_id, address_changes.c.hospital_id)
+_EARLIER = address_changes.alias()
+_TOLD_BEFORE = exists().where(  # each source tells a move when it names the new address
+    _EARLIER.c.price_file_id == address_changes.c.price_file_id,
+    _EARLIER.c.what == "moved",
+    _EARLIER.c.detail == address_changes.c.detail,
+    _EARLIER.c.at < bindparam("moment"),
+)
 _CHANGED = (
     select(address_changes.c.what, func.count(distinct(_WHOSE)))
-    .where(address_changes.c.at >= bindparam("moment"))
+    .where(address_changes.c.at >= bindparam("moment"), or_(address_changes.c.what != "moved", ~_TOLD_BEFORE))
     .group_by(address_changes.c.what)
 )
 _NAMED = select(func.count(distinct(sightings.c.price_file_id))).where(sightings.c.last_seen >= bindparam("moment"))
+
+
+def is_heard(answer: Mapping[str, Any]) -> bool:
+    """Whether somebody answered, be it with an error: a site that could not be reached said nothing."""
+    tried: Sequence[Mapping[str, Any]] = answer["tried"]
+    return answer["outcome"] == Outcome.OK and (not tried or any(one["answer"].isdigit() for one in tried))
 
 
 def since(connection: Connection, moment: datetime) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from glimmr.model import Sighting
+from glimmr.stores.answers import is_heard
 from glimmr.stores.catalog import price_file_id, upsert
 from glimmr.stores.in_parts import in_parts
 from glimmr.stores.tables import (
@@ -301,13 +302,16 @@ def answer(connection: Connection, source: str, place: str) -> dict[str, Any] | 
 
 
 def asked_since(connection: Connection, source: str, places: Collection[str], moment: datetime) -> set[str]:
-    """Those of these places that the source was asked about since then."""
-    statement = select(source_answers.c.place).where(
+    """Those of these places that the source was asked about since then, and where somebody answered."""
+    statement = select(source_answers).where(
         source_answers.c.source == source,
         source_answers.c.place.in_(bindparam("ids", expanding=True)),
         source_answers.c.asked_at >= moment,
     )
-    return set(_several(connection, statement, sorted(places)))
+    found = (
+        row for part in in_parts(sorted(places)) for row in connection.execute(statement, {"ids": part}).mappings()
+    )
+    return {row["place"] for row in found if is_heard(dict(row))}
 
 
 def who_named(connection: Connection, price_file_id: str) -> list[tuple[str, str, datetime | None]]:

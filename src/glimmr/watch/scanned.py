@@ -34,9 +34,9 @@ def _summary(connection: Connection, since: datetime) -> dict[str, Any]:
     jobs = ledger.counts(connection)
     return {
         "asked": len(said),
-        "answered": len(good),
+        "answered": len([one for one in good if answers.is_heard(one)]),
         "found": answers.named_since(connection, since),
-        "listed": sum(one["listed"] for one in good),
+        "listed": sum(one["listed"] for one in good if one["source"] == "cms_roster"),
         "new": {"addresses": changes.get("new", 0), "hospitals": sum(one["new_hospitals"] for one in good)},
         "updated": {
             "addresses": sum(one["updated"] for one in good),
