@@ -22,7 +22,7 @@ from glimmr.pipeline.heads import Heads
 from glimmr.pipeline.parts import Allowance, Parts
 from glimmr.pipeline.rehearsal import rehearse
 from glimmr.pipeline.run_web import RunWeb
-from glimmr.pipeline.scan_job import scan_job
+from glimmr.pipeline.scan_job import scan_jobs
 from glimmr.scan.sources import enabled
 from glimmr.settings import Settings
 from glimmr.steps import ROOMS
@@ -198,7 +198,7 @@ def dry_run(
 
 async def walk(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh: bool, stop: asyncio.Event) -> None:
     """Ask the (source, place) pairs, and follow every address down the line until idle, or until `stop` is set."""
-    await line.walk(parts, [scan_job(source, place, refresh=refresh) for source, place in asked], stop)
+    await line.walk(parts, scan_jobs(asked, refresh=refresh), stop)
 
 
 def at_work(settings: Settings) -> int | None:
@@ -211,7 +211,7 @@ def put_questions(settings: Settings, asked: Sequence[tuple[str, str]], *, refre
 
     Who has only just begun there may have no schema yet: then it is made here.
     """
-    seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
+    seeds = scan_jobs(asked, refresh=refresh)
     looking.must_be_readable(settings.data)
     with closing(fleet.database(settings)) as database:
         if not is_migrated(database):
@@ -224,8 +224,7 @@ async def ask_sources(parts: Parts, asked: Sequence[tuple[str, str]], *, refresh
 
     Downloads are put, and wait for who brings them home.
     """
-    seeds = [scan_job(source, place, refresh=refresh) for source, place in asked]
-    await line.walk(parts, seeds, stop, rooms=("scan",))
+    await line.walk(parts, scan_jobs(asked, refresh=refresh), stop, rooms=("scan",))
 
 
 async def serve(parts: Parts, *, drain: bool, stop: asyncio.Event, watch: watching.Watch | None = None) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from glimmr import app, looking
 from glimmr.errors import UsageError
 from glimmr.model import Found, Hospital
 from glimmr.parse import parse
+from glimmr.pipeline.line import walk
 from glimmr.pipeline.parts import utcnow
+from glimmr.pipeline.scan_job import scan_job
 from glimmr.settings import Settings, load
 from glimmr.stores import snapshots
 from glimmr.watch.board import Board
@@ -134,6 +137,22 @@ def test_what_ended_is_not_asked_again(shop: Shop, settings: Settings) -> None:
     asked = len(shop.asked)
     run(settings, shop, "/a", "/b", "/missing")
     assert len(shop.asked) == asked
+
+
+def test_a_refresh_asks_an_address_once_however_many_name_it(shop: Shop, settings: Settings) -> None:
+    shop.files["/a"] = table(20)
+    folder, rows = settings.data.parent, [("Hospital", "VT", "470000", f"{shop.base}/a")]
+    lists = [str(line.write_list(folder / name, rows)) for name in ("one.csv", "other.csv")]
+
+    def refresh(began: datetime) -> None:
+        for place in lists:  # one after the other: the file has ended when it is named again
+            seeds = [scan_job("listing", place, refresh=True, since=began)]
+            with app.working(settings) as parts:
+                asyncio.run(walk(parts, seeds, asyncio.Event()))
+
+    for times in (1, 2):
+        refresh(utcnow())
+        assert shop.asked.count("/a") == times
 
 
 def test_a_price_list_that_vanished_from_the_shelf_is_made_again(shop: Shop, settings: Settings) -> None:

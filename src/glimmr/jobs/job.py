@@ -16,6 +16,7 @@ class NewJob:
 
     step: str
     args: dict[str, Any] = field(default_factory=dict[str, Any])
+    more_args: dict[str, Any] = field(default_factory=dict[str, Any])  # which do not make it another job
     host: str | None = None
     priority: int = 0  # higher runs first; the jobs that follow have it, too, unless they have one of their own
     delay_seconds: float = 0.0

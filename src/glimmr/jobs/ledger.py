@@ -31,7 +31,7 @@ def enqueue(connection: Connection, new: Iterable[NewJob]) -> dict[str, int]:
         {
             "step": job.step,
             "key": job.key,
-            "args": job.args,
+            "args": job.args | job.more_args,
             "host": job.host,
             "priority": job.priority,
             "delay_seconds": job.delay_seconds,

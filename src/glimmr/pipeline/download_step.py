@@ -17,7 +17,7 @@ from glimmr.outcomes import Outcome
 from glimmr.parse import PARSER_VERSION
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.patience import asks_again
-from glimmr.pipeline.scan_job import scan_job
+from glimmr.pipeline.scan_job import scan_jobs
 from glimmr.retry import reprobe_seconds
 from glimmr.stores import catalog, sightings, snapshots
 from glimmr.stores.blobs import blob_key
@@ -159,7 +159,7 @@ class DownloadStep:
             for source, place, at in sightings.who_named(connection, key)
             if source in self._parts.sources and source != "listing" and (at is None or at < lately)
         ]
-        ledger.enqueue(connection, [scan_job(source, place, refresh=False) for source, place in asked])
+        ledger.enqueue(connection, scan_jobs(asked, refresh=False))
 
     def again(self, connection: Connection, args: Mapping[str, Any]) -> Sequence[NewJob]:
         """The address is asked again; moot when it is gone."""

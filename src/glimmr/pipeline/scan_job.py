@@ -1,11 +1,36 @@
 """A question to a source, as a job: scans put it, and downloads that find nothing where something was."""
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
 from glimmr.jobs.job import NewJob
+from glimmr.pipeline.parts import utcnow
 
 _FIRST = "cms_roster"  # with the roster known, what the others say finds its hospital
 
 
-def scan_job(source: str, place: str, *, refresh: bool) -> NewJob:
-    """Ask `source` about `place` (a state's code, a domain, a list's path)."""
-    priority = 1 if source == _FIRST else 0
-    return NewJob(step="scan", args={"source": source, "place": place, "refresh": refresh}, priority=priority)
+def scan_job(source: str, place: str, *, refresh: bool, since: datetime | None = None) -> NewJob:
+    """Ask `source` about `place` (a state's code, a domain, a list's path).
+
+    `refresh`: and put the known addresses that are named, once in all questions that began at one moment (`since`).
+    """
+    return NewJob(
+        step="scan",
+        args={"source": source, "place": place, "refresh": refresh},
+        more_args={"since": (since or utcnow()).isoformat()} if refresh else {},
+        priority=1 if source == _FIRST else 0,
+    )
+
+
+def scan_jobs(asked: Iterable[tuple[str, str]], *, refresh: bool) -> list[NewJob]:
+    """Ask these (source, place) pairs; with `refresh` they are one refresh."""
+    since = utcnow()
+    return [scan_job(source, place, refresh=refresh, since=since) for source, place in asked]
+
+
+def refreshes_since(args: Mapping[str, Any]) -> datetime | None:
+    """When the refresh began that a scan job is part of; None: it is part of none."""
+    if not args["refresh"]:
+        return None
+    return datetime.fromisoformat(args["since"]) if "since" in args else utcnow()  # an older version put it

@@ -13,7 +13,7 @@ from glimmr.jobs.schedule import next_time, stands
 from glimmr.outcomes import Outcome
 from glimmr.pipeline.keeping import free
 from glimmr.pipeline.parts import Parts
-from glimmr.pipeline.scan_job import scan_job
+from glimmr.pipeline.scan_job import scan_jobs
 from glimmr.pipeline.scan_step import questions
 from glimmr.places import PLACES
 from glimmr.scan.places import place_code
@@ -83,7 +83,7 @@ class UpkeepStep:
             message = f"{removed:,} ended jobs removed, bytes of {freed.snapshots:,} snapshots deleted"
             return self._done(job, message, rows=removed, bytes=freed.bytes)
         asked = await asyncio.to_thread(self._parts.database.read, self._asked)
-        scans = [scan_job(source, place, refresh=True) for source, place in asked]
+        scans = scan_jobs(asked, refresh=True)
         return self._done(job, f"{len(scans):,} scans put", next=scans)
 
     def _asked(self, connection: Connection) -> list[tuple[str, str]]:

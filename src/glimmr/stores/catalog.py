@@ -79,15 +79,19 @@ _NEVER_TRIED = and_(price_files.c.state == "waiting", price_files.c.outcome.is_(
 _TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bindparam("now"))
 _AMONG = price_files.c.price_file_id.in_(bindparam("ids", expanding=True))
 _DUE = select(*_ADDRESS).where(_AMONG, or_(_NEVER_TRIED, _TRY_AGAIN))
-_REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working")
+_PUT_BEFORE = or_(price_files.c.refreshed_at.is_(None), price_files.c.refreshed_at < bindparam("since"))
+_REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working", _PUT_BEFORE)
 
 
-def due(connection: Connection, ids: Sequence[str], now: datetime, *, refresh: bool) -> list[Address]:
-    """Which of these addresses should be asked now: never tried, due again (with `refresh`: all that rest)."""
-    statement = _REFRESH if refresh else _DUE
+def due(connection: Connection, ids: Sequence[str], now: datetime, *, since: datetime | None = None) -> list[Address]:
+    """Which of these addresses should be asked now: never tried, due again.
+
+    In a refresh that began at `since` all that rest, but for those that it put already: several sources name one.
+    """
+    statement = _REFRESH if since else _DUE
     rows: dict[str, Address] = {}
     for part in in_parts(ids):
-        given: dict[str, Any] = {"ids": part} | ({} if refresh else {"now": now})
+        given: dict[str, Any] = {"ids": part} | ({"since": since} if since else {"now": now})
         rows |= {row["price_file_id"]: Address(**row) for row in connection.execute(statement, given).mappings()}
     return [rows[key] for key in ids if key in rows]
 
@@ -135,6 +139,7 @@ _URL_OF_BYTES = (
 )
 _UNFINISHED = select(price_files.c.url).where(price_files.c.state.in_(("working", "waiting")))
 _WORK = update(price_files).where(price_files.c.price_file_id == bindparam("id")).values(state="working")
+_PUT = _WORK.values(refreshed_at=bindparam("since"))
 _END = (
     update(price_files)
     .where(price_files.c.price_file_id == bindparam("id"))
@@ -167,10 +172,11 @@ def unfinished_urls(connection: Connection) -> list[str]:
     return list(connection.execute(_UNFINISHED).scalars())
 
 
-def begin(connection: Connection, ids: Sequence[str]) -> None:
-    """These addresses have a live job from now on."""
+def begin(connection: Connection, ids: Sequence[str], *, since: datetime | None = None) -> None:
+    """These addresses have a live job from now on; `since`: it is part of a refresh that began then."""
     if ids:
-        connection.execute(_WORK, [{"id": key} for key in ids])
+        more = {"since": since} if since else {}
+        connection.execute(_PUT if since else _WORK, [{"id": key} | more for key in ids])
 
 
 def end(

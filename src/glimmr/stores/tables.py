@@ -101,6 +101,7 @@ price_files = Table(
     Column("last_modified", String),
     Column("moved_to", String, index=True),  # the address that took its place
     Column("source_bytes", BigInteger),  # how large the source says the file is
+    Column("refreshed_at", UtcTime),  # when the refresh began that put it last
 )
 
 price_file_hospitals = Table(

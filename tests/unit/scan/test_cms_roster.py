@@ -181,6 +181,17 @@ def test_pages_are_read_to_their_end_whatever_their_count_says(count: int | None
     assert by_pages(script) == [one["facility_id"] for one in SEVEN]
 
 
+@pytest.mark.parametrize("count", [0, 7, None])
+def test_pages_may_be_shorter_than_asked(count: int | None) -> None:
+    async def script(request: Request, wire: Wire) -> bool | None:
+        at = int(parse_qs(urlsplit(request.path).query)["offset"][0])
+        part = SEVEN[at : at + 2]
+        body = part if count is None else {"results": part, "count": count}
+        return await answer(json.dumps(body).encode())(request, wire)
+
+    assert len(by_pages(script)) == 7
+
+
 @pytest.mark.parametrize("third", [SEVEN[:3], SEVEN[5:6]])
 def test_pages_that_say_rows_again_and_miss_others_are_no_roster(third: list[dict[str, str]]) -> None:
     with pytest.raises(FetchError):  # its CSV is not there either
@@ -221,6 +232,7 @@ def test_a_state_without_hospitals_is_no_error() -> None:
         (row(facility_id=""), "no CCN"),
         (row(facility_id="four"), "no CCN"),
         (row(facility_id="470002", facility_name=" "), "no hospital name"),
+        (row(facility_id="470002", state="N/A"), "no state"),
         (row(facility_id="470002", state="ZZ"), "no state or territory is called 'ZZ'"),
         (row(), "the same CCN once more"),
     ],

@@ -50,21 +50,29 @@ def test_an_address_of_two_hospitals_is_one_address(database: Database) -> None:
 def test_an_address_is_due_when_it_was_never_tried_or_its_time_has_come(database: Database) -> None:
     (key,) = database.write(lambda c: remember(c, [found()], NOW))
 
-    def due(now: datetime, *, refresh: bool = False) -> int:
-        return len(database.read(lambda c: catalog.due(c, [key], now, refresh=refresh)))
+    def due(now: datetime, *, since: datetime | None = None) -> int:
+        return len(database.read(lambda c: catalog.due(c, [key], now, since=since)))
 
     assert due(NOW) == 1
     database.write(lambda c: catalog.begin(c, [key]))
-    assert due(NOW, refresh=True) == 0
+    assert due(NOW, since=NOW) == 0
     later = NOW + timedelta(days=7)
     database.write(lambda c: catalog.end(c, key, "gone", "not_found", message="", next_try_at=later))
-    assert (due(NOW), due(later), due(NOW, refresh=True)) == (0, 1, 1)
+    assert (due(NOW), due(later), due(NOW, since=NOW)) == (0, 1, 1)
+
+
+def test_a_refresh_puts_an_address_once_whoever_names_it(database: Database) -> None:
+    (key,) = database.write(lambda c: remember(c, [found()], NOW))
+    database.write(lambda c: catalog.begin(c, [key], since=NOW))
+    database.write(lambda c: catalog.end(c, key, "ok", "", message=""))
+    began = [NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)]
+    assert [len(database.read(lambda c, at=at: catalog.due(c, [key], NOW, since=at))) for at in began] == [0, 0, 1]
 
 
 def test_more_addresses_are_asked_after_than_one_statement_takes(database: Database) -> None:
     many = [found(url=f"http://a.test/{n}") for n in range(1201)]
     keys = database.write(lambda c: remember(c, many, NOW))
-    due = database.read(lambda c: catalog.due(c, keys, NOW, refresh=False))
+    due = database.read(lambda c: catalog.due(c, keys, NOW))
     assert [address.price_file_id for address in due] == keys
 
 

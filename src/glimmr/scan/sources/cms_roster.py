@@ -146,7 +146,7 @@ class CmsRoster:
             _check(offset, self._url)
             if not new and len(said) < count:  # it ends too early, or says again what it said
                 raise ProtocolError(f"CMS's roster ended after {len(said)} of {count} rows", url=self._url)
-            if not new or (len(said) >= count and len(got) < self._page_rows):
+            if not new or (len(said) == count and len(got) < self._page_rows):
                 break
         if not said and not state:
             raise ProtocolError("CMS's roster is empty", url=self._url)
@@ -256,6 +256,8 @@ def _listed(facts: Mapping[str, str], record: str, seen: set[str]) -> Listed | S
         return Skipped(record=f"{record} ({ccn})", reason="no hospital name")
     if ccn in seen:
         return Skipped(record=f"{record} ({ccn})", reason="the same CCN once more")
+    if not pick(facts, _STATE):
+        return Skipped(record=f"{record} ({ccn})", reason="no state")
     try:
         state = place_code(pick(facts, _STATE))
     except UsageError as error:
