@@ -202,6 +202,11 @@ class PostgreSql(Process):
                     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
         return self._emptied
 
+    def kill(self) -> None:
+        """The whole server: a child that outlives its parent for a moment would still answer."""
+        self._signal_all(signal.SIGKILL, self._pids())
+        self._wait()
+
     def freeze(self) -> None:
         """The whole server: its parent first, so that no new child escapes."""
         self._signal_all(signal.SIGSTOP, self._pids())
