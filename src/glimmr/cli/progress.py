@@ -19,6 +19,7 @@ from glimmr.watch.board import Board, UnderWay
 
 _MOST_NAME = 20  # letters, so that a bar, the bytes, their rate and the time left fit beside it into 80
 _DRAW_SECONDS, _LINE_SECONDS = 0.25, 5.0
+_LIVE = ("ready", "running")
 Counts = dict[str, dict[str, int]]  # step → state → jobs
 
 
@@ -28,9 +29,28 @@ def line(board: Board, counts: Callable[[], Counts], *, shown: bool) -> Generato
     if not shown:
         yield
         return
-    console = Console(stderr=True)
-    with _drawn(console, board, counts) if console.is_terminal else _printed(board, counts):
+    console, told = Console(stderr=True), _from_now_on(counts)
+    with _drawn(console, board, told) if console.is_terminal else _printed(board, told):
         yield
+
+
+def _from_now_on(counts: Callable[[], Counts]) -> Callable[[], Counts]:
+    """The same without the jobs that have ended already: they are no part of the work that begins."""
+    before = {(step, state): jobs for step, state, jobs in _ended(counts())}
+
+    def told() -> Counts:
+        now = counts()
+        for step, state, jobs in _ended(now):
+            now[step][state] = max(0, jobs - before.get((step, state), 0))  # old ones are removed meanwhile
+        return now
+
+    return told
+
+
+def _ended(counts: Counts) -> list[tuple[str, str, int]]:
+    return [
+        (step, state, jobs) for step, states in counts.items() for state, jobs in states.items() if state not in _LIVE
+    ]
 
 
 @contextmanager
@@ -76,7 +96,7 @@ def _every(seconds: float, work: Callable[[], None]) -> Generator[None]:
 
 
 def _share(states: dict[str, int]) -> str:
-    ended = sum(count for state, count in states.items() if state not in ("ready", "running"))
+    ended = sum(count for state, count in states.items() if state not in _LIVE)
     return f"{ended}/{sum(states.values())}"
 
 

@@ -61,6 +61,25 @@ def test_a_scan_alone_is_told_by_what_is_asked_and_what_was_named(
     assert capsys.readouterr().err.strip().endswith("scan 1/2  12 named  pra V\\x1bT")
 
 
+def test_jobs_that_had_ended_before_are_no_part_of_the_work_that_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.001)
+    board, asked = Board(), threading.Event()
+    told = iter([{"scan": {"done": 300, "dead": 20, "ready": 2}}, {"scan": {"done": 310, "dead": 1, "running": 4}}])
+
+    def counts() -> progress.Counts:
+        if one := next(told, None):
+            return one
+        asked.set()
+        raise DatabaseFault("the second line is not wanted")
+
+    with progress.line(board, counts, shown=True):
+        assert asked.wait(10)
+    board.close()
+    assert capsys.readouterr().err.strip().endswith("scan 10/14  0 named")
+
+
 def test_a_long_name_leaves_room_for_its_bar_in_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
