@@ -13,24 +13,23 @@ _FIRST = "cms_roster"  # with the roster known, what the others say finds its ho
 def scan_job(source: str, place: str, *, refresh: bool, since: datetime | None = None) -> NewJob:
     """Ask `source` about `place` (a state's code, a domain, a list's path).
 
-    `refresh`: and put the known addresses that are named, once in all questions that began at one moment (`since`).
+    In all questions that began at one moment (`since`) a site is asked once, and with `refresh` each known address that
+    is named is put, once.
     """
     return NewJob(
         step="scan",
         args={"source": source, "place": place, "refresh": refresh},
-        more_args={"since": (since or utcnow()).isoformat()} if refresh else {},
+        more_args={"since": (since or utcnow()).isoformat()},
         priority=1 if source == _FIRST else 0,
     )
 
 
 def scan_jobs(asked: Iterable[tuple[str, str]], *, refresh: bool) -> list[NewJob]:
-    """Ask these (source, place) pairs; with `refresh` they are one refresh."""
+    """Ask these (source, place) pairs, from now on."""
     since = utcnow()
     return [scan_job(source, place, refresh=refresh, since=since) for source, place in asked]
 
 
-def refreshes_since(args: Mapping[str, Any]) -> datetime | None:
-    """When the refresh began that a scan job is part of; None: it is part of none."""
-    if not args["refresh"]:
-        return None
+def since_of(args: Mapping[str, Any]) -> datetime:
+    """When the questions began that a scan job is one of."""
     return datetime.fromisoformat(args["since"]) if "since" in args else utcnow()  # an older version put it

@@ -16,7 +16,7 @@ from glimmr.pipeline.meant import meant
 from glimmr.pipeline.moved import give_way
 from glimmr.pipeline.parts import Parts, utcnow
 from glimmr.pipeline.run_web import RunWeb
-from glimmr.pipeline.scan_job import refreshes_since, scan_job
+from glimmr.pipeline.scan_job import scan_job, since_of
 from glimmr.scan import Scanned, proven, scan
 from glimmr.scan.match import Match, claim_of, match
 from glimmr.scan.merge import Merged, candidates_of, merged, site_of, sites_named, words_of
@@ -59,32 +59,32 @@ class ScanStep:
         scanned = await asyncio.to_thread(scan, name, self._parts.sources[name], place, web, prove)
 
         def apply(connection: Connection) -> Sequence[NewJob]:
-            now, since = utcnow(), refreshes_since(job.args)
+            now, since, refresh = utcnow(), since_of(job.args), job.args["refresh"]
             told = remember(connection, name, place, scanned, now)
-            due = catalog.due(connection, told.seen.ids, now, since=since)
+            due = catalog.due(connection, told.seen.ids, now, since=since if refresh else None)
             if not granted:
                 granted.append(self._parts.allowance.take(len(due)))
             taken = due[: granted[0]]
-            catalog.begin(connection, [address.price_file_id for address in taken], since=since)
+            catalog.begin(connection, [address.price_file_id for address in taken], since=since if refresh else None)
             downloads = [download_job(address) for address in taken]
             ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
-            sites = self._sites(connection, name, told.sites, now, since)
+            sites = self._sites(connection, name, told.sites, since, refresh=refresh)
             return [*downloads, *(reconcile_job(file_id, now) for file_id in told.changed), *sites]
 
         found = len(scanned.found) + len(scanned.pointers)
         return Result(outcome=Outcome.OK, message=_said(scanned), apply=apply, rows=found)
 
     def _sites(
-        self, connection: Connection, source: str, sites: Sequence[str], now: datetime, since: datetime | None
+        self, connection: Connection, source: str, sites: Sequence[str], since: datetime, *, refresh: bool
     ) -> list[NewJob]:
-        """Scans of the sites that were named, but for those that were asked a short while ago."""
+        """Scans of the sites that were named, but for those that were asked since, or answered a short while ago."""
         asked = [one for one in BY_SITE if one in self._parts.sources]
         if not asked or source in BY_SITE:
             return []
-        enough = since or now - timedelta(seconds=self._parts.settings.sites_again_seconds)
-        lately = {one: sightings.asked_since(connection, one, sites, enough) for one in asked}
+        heard = since if refresh else since - timedelta(seconds=self._parts.settings.sites_again_seconds)
+        lately = {one: sightings.asked_since(connection, one, sites, since, heard_since=heard) for one in asked}
         put = [
-            scan_job(one, site, refresh=since is not None, since=since)
+            scan_job(one, site, refresh=refresh, since=since)
             for one in asked
             for site in sites
             if site not in lately[one]

@@ -301,17 +301,19 @@ def answer(connection: Connection, source: str, place: str) -> dict[str, Any] | 
     return dict(row) if row else None
 
 
-def asked_since(connection: Connection, source: str, places: Collection[str], moment: datetime) -> set[str]:
-    """Those of these places that the source was asked about since then, and where somebody answered."""
+def asked_since(
+    connection: Connection, source: str, places: Collection[str], moment: datetime, *, heard_since: datetime
+) -> set[str]:
+    """Those of these places that the source was asked about since then, or earlier where somebody answered."""
     statement = select(source_answers).where(
         source_answers.c.source == source,
         source_answers.c.place.in_(bindparam("ids", expanding=True)),
-        source_answers.c.asked_at >= moment,
+        source_answers.c.asked_at >= min(moment, heard_since),
     )
     found = (
         row for part in in_parts(sorted(places)) for row in connection.execute(statement, {"ids": part}).mappings()
     )
-    return {row["place"] for row in found if is_heard(dict(row))}
+    return {row["place"] for row in found if row["asked_at"] >= moment or is_heard(dict(row))}
 
 
 def who_named(connection: Connection, price_file_id: str) -> list[tuple[str, str, datetime | None]]:

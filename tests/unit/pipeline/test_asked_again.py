@@ -43,7 +43,8 @@ def answered(parts: Parts, *, hours: float) -> None:
 
 
 def asked(parts: Parts) -> list[dict[str, Any]]:
-    return [args for step, args in stage.live(parts.database) if step == "scan"]
+    jobs = [args for step, args in stage.live(parts.database) if step == "scan"]
+    return [{name: value for name, value in args.items() if name != "since"} for args in jobs]
 
 
 def ends(parts: Parts, job: Job, outcome: Outcome) -> None:

@@ -175,6 +175,25 @@ def test_hospitals_that_leave_one_address_for_two_each_go_their_own_way(database
     assert details == {("moved", price_file_id(B)), ("moved", price_file_id(C)), ("unlisted", "")}
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome", "later"),
+    [("404", "ok", {"h.test"}), ("connection_refused", "ok", set[str]()), ("200", "gone", set[str]())],
+)
+def test_a_site_counts_as_asked_for_a_day_where_somebody_answered_else_while_the_questions_last(
+    database: Database, answer: str, outcome: str, later: set[str]
+) -> None:
+    tried = [{"url": "http://h.test/cms-hpt.txt", "answer": answer, "verdict": "failed"}]
+    database.write(lambda c: sightings.answered(c, "cms_hpt", "h.test", NOW, outcome=outcome, tried=tried))
+
+    def asked(began: datetime) -> set[str]:
+        day_before = began - timedelta(days=1)
+        return database.read(lambda c: sightings.asked_since(c, "cms_hpt", ["h.test"], began, heard_since=day_before))
+
+    assert asked(NOW - timedelta(minutes=1)) == {"h.test"}  # by a question put with those that are asked now
+    assert asked(NOW + timedelta(hours=1)) == later
+    assert asked(NOW + timedelta(days=2)) == set()
+
+
 @pytest.mark.long
 def test_a_list_of_more_addresses_than_one_statement_takes_is_remembered(sqlite_database_url: str) -> None:
     built = Database(sqlite_database_url)
