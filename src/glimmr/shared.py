@@ -12,7 +12,6 @@ from glimmr import fleet
 from glimmr.errors import UsageError
 from glimmr.net.hosts import Hosts
 from glimmr.net.politeness import LocalPoliteness
-from glimmr.query import PriceTable
 from glimmr.settings import Settings
 from glimmr.stores.blobs import Blobs
 from glimmr.stores.database import Database
@@ -31,20 +30,6 @@ def blobs(settings: Settings) -> Blobs:
 def lake(settings: Settings) -> Lake:
     """Where the price table is."""
     return Lake(_shelf(settings, "lake"), settings.store_timeout_seconds)
-
-
-def price_table(settings: Settings) -> PriceTable:
-    """The price table for readers. Raises UsageError when there is none yet, StorageFault when its folder is away."""
-    fleet.must_be_mounted(settings)
-    folder = settings.data / "lake"
-    if not fleet.is_fleet(settings) and not folder.exists():
-        if (settings.data / "glimmr.sqlite").exists():
-            raise UsageError(
-                f"the price table {folder} is gone:"
-                " `glimmr doctor --fix` and then `glimmr worker --drain` make it again"
-            )
-        raise fleet.nothing_yet(settings)
-    return PriceTable(lake(settings))
 
 
 @contextmanager

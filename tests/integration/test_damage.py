@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from glimmr import app, shared
+from glimmr import app
 from glimmr.errors import StorageFault
+from glimmr.prices import price_table
 from glimmr.settings import Settings, load
 from glimmr.stores.lake import Lake
 from tests.support import http_server, line
@@ -128,6 +129,6 @@ def test_a_question_that_meets_a_damaged_object_is_told_to_run_again(
     damage(first(data / "lake" / "charges"))
     with (
         pytest.raises(StorageFault, match="glimmr worker --drain"),
-        shared.price_table(settings_of(data)) as table,
+        price_table(settings_of(data)) as table,
     ):
         table.sql("SELECT sum(gross_charge) FROM charges")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from glimmr import app, looking, shared
+from glimmr import app, looking
 from glimmr.errors import DatabaseFault, StorageFault
+from glimmr.prices import price_table
 from glimmr.settings import Settings, load
 from tests.support import line
 from tests.support.servers import PostgreSql
@@ -31,7 +32,7 @@ def work(settings: Settings, shop: Shop, *paths: str) -> None:
 
 
 def charges(settings: Settings) -> int:
-    with shared.price_table(settings) as prices:
+    with price_table(settings) as prices:
         return prices.sql("SELECT count(*) FROM charges").rows[0][0]
 
 
@@ -47,7 +48,7 @@ def test_prices_are_answered_while_the_database_is_away(
         work(settings, shop, "/a")
         server.stop()
         assert charges(settings) == 20
-        with shared.price_table(settings) as prices:
+        with price_table(settings) as prices:
             assert prices.sql("SELECT count(*) FROM files").rows == [(1,)]
         with pytest.raises(DatabaseFault), looking.top(settings) as look:
             look()

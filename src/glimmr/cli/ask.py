@@ -25,12 +25,12 @@ def prices(
     """Show what hospitals charge for a code, each price with its hospital, payer, file date and source cell."""
     from dataclasses import asdict
 
-    from glimmr import shared
     from glimmr.cli.options import load
+    from glimmr.prices import price_table
     from glimmr.scan.places import place_code
 
     place = place_code(state) if state else None
-    with shared.price_table(load(data=data)) as table:
+    with price_table(load(data=data)) as table:
         answer = table.prices(*codes, state=place, payer=payer, setting=setting, limit=limit)
     if as_json:
         show.as_json(asdict(answer))
@@ -51,11 +51,11 @@ def sql(
     as_json: AsJson = False,
 ) -> None:
     """Ask the views `prices`, `charges`, `rates`, `files`, `file_hospitals`, `amounts`, `charge_codes` in SQL."""
-    from glimmr import shared
     from glimmr.cli.options import load
+    from glimmr.prices import price_table
 
     statement = sys.stdin.read() if text == "-" else text
-    with shared.price_table(load(data=data)) as table:
+    with price_table(load(data=data)) as table:
         if as_csv:
             columns, batches = table.stream(statement)
             writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -33,11 +33,11 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
 ) -> None:
     """Run the line over a simulated world on loopback: nothing is asked outside of this machine."""
-    from glimmr import shared
     from glimmr.cli import show
     from glimmr.cli.asked import sources_asked
     from glimmr.cli.options import load
     from glimmr.cli.walk import exit_code, run_line
+    from glimmr.prices import price_table
     from glimmr.world.build import world
 
     states = sorted({hospital.state for hospital in world(seed, hospitals, "demo").hospitals})
@@ -49,7 +49,7 @@ def demo(
     if summary["interrupted"]:
         sys.exit(exit_code(summary))
     typer.echo(f"\nWhat a knee replacement costs (`glimmr prices {_CODE} --data {data}`):")
-    with shared.price_table(settings) as table:
+    with price_table(settings) as table:
         rows = table.prices(_CODE, limit=5000).rows
     show.prices(_a_few(rows))
     typer.echo(f"… {len(rows):,} published prices of this code. Open the price table without Glimmr:\n")
