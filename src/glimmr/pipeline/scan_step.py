@@ -60,12 +60,13 @@ class ScanStep:
 
         def apply(connection: Connection) -> Sequence[NewJob]:
             now, since, refresh = utcnow(), since_of(job.args), job.args["refresh"]
+            refreshed = since if refresh else None
             told = remember(connection, name, place, scanned, now)
-            due = catalog.due(connection, told.seen.ids, now, since=since if refresh else None)
+            due = catalog.due(connection, told.seen.ids, now, since=refreshed)
             if not granted:
                 granted.append(self._parts.allowance.take(len(due)))
             taken = due[: granted[0]]
-            catalog.begin(connection, [address.price_file_id for address in taken], since=since if refresh else None)
+            catalog.begin(connection, [address.price_file_id for address in taken], since=refreshed)
             downloads = [download_job(address) for address in taken]
             ledger.hasten(connection, downloads)  # a refresh asks those too that wait for a later try
             sites = self._sites(connection, name, told.sites, since, refresh=refresh)

@@ -79,8 +79,8 @@ _NEVER_TRIED = and_(price_files.c.state == "waiting", price_files.c.outcome.is_(
 _TRY_AGAIN = and_(price_files.c.state == "done", price_files.c.next_try_at <= bindparam("now"))
 _AMONG = price_files.c.price_file_id.in_(bindparam("ids", expanding=True))
 _DUE = select(*_ADDRESS).where(_AMONG, or_(_NEVER_TRIED, _TRY_AGAIN))
-_PUT_BEFORE = or_(price_files.c.refreshed_at.is_(None), price_files.c.refreshed_at < bindparam("since"))
-_REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working", _PUT_BEFORE)
+_NOT_PUT_YET = or_(price_files.c.refreshed_at.is_(None), price_files.c.refreshed_at < bindparam("since"))
+_REFRESH = select(*_ADDRESS).where(_AMONG, price_files.c.state != "working", _NOT_PUT_YET)
 
 
 def due(connection: Connection, ids: Sequence[str], now: datetime, *, since: datetime | None = None) -> list[Address]:

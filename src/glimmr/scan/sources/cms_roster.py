@@ -16,6 +16,7 @@ from glimmr.scan.identity import clean_ccn, clean_npi, clean_zip, hospital_id, i
 from glimmr.scan.places import place_code
 from glimmr.scan.rows import BrokenList, folded, pick, rows, text_of
 from glimmr.scan.source import EVERYWHERE, Web
+from glimmr.sniff.kinds import HEAD_BYTES, as_ascii
 
 T = TypeVar("T")
 _PAGE_ROWS = 1500  # the most the API gives in one answer
@@ -154,16 +155,14 @@ class CmsRoster:
 
     def _page(self, body: bytes) -> tuple[list[_Row] | None, int]:
         """The rows of a page of JSON, and how many there are in all, where it says so; None when it is no JSON."""
-        try:
-            text = text_of(body).lstrip()
-        except BrokenList as error:
-            raise ProtocolError(f"CMS's roster {error}", url=self._url) from error
-        if text.startswith("["):
-            return _decoded(body, list[_Row], self._url), 0
-        if not text.startswith("{"):
-            return None, 0
-        page = _decoded(body, _Page, self._url)
-        return page.results, page.count
+        match as_ascii(body[:HEAD_BYTES]).lstrip()[:1]:
+            case b"{":
+                page = _decoded(body, _Page, self._url)
+                return page.results, page.count
+            case b"[":
+                return _decoded(body, list[_Row], self._url), 0
+            case _:
+                return None, 0
 
     def _enrollments(self, state: str, web: Web, skipped: list[Skipped]) -> dict[str, _Enrolled]:
         body, _ = web.ask(self._catalog_url, most_bytes=_CATALOG_BYTES)

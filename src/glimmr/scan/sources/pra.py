@@ -156,7 +156,7 @@ def _answer(data: bytes, state: str) -> list[msgspec.Raw] | _Complaint:
         complaint = msgspec.json.decode(body, type=_Complaint)
     except _NO_JSON as error:
         raise ProtocolError(f"PRA answered {state} with something that is no list of facilities: {error}") from error
-    if strange := answer.keys() - ({"message", "error"} if not str(complaint) else answer.keys()):
+    if not str(complaint) and (strange := answer.keys() - {"message", "error"}):
         raise ProtocolError(
             f"PRA answered {state} with no list of facilities, but with {', '.join(sorted(strange))[:_MOST_SHOWN]}"
         )
